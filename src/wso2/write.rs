@@ -17,12 +17,11 @@ mod xml;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use self::edits::{Edit, Edits};
 use self::fixing::Fixing;
 use self::xml::Element;
-use super::checks::{MEMBERS, SHARED};
+use super::checks::MEMBERS;
 use super::examined::{Asked, examine};
 use super::files;
 use super::findings::Finding;
@@ -30,7 +29,7 @@ use super::model::NodeFiles;
 use super::model::start::SCRIPTS;
 use super::reading::Texts;
 use super::view::View;
-use crate::config::{Problem, Source};
+use crate::config::Problem;
 
 /// A file that is to be another one.
 pub struct Change {
@@ -90,8 +89,7 @@ pub fn plan(asked: &Asked<'_>, rest: Option<bool>) -> Result<Plan, Unsettled> {
         if edits.is_empty() {
             let changes: Vec<Change> =
                 paths.iter().filter_map(|path| change(path, &first, &texts).transpose()).collect::<Result<_, _>>()?;
-            let all = checked.findings.into_iter().chain(secrets(&nodes, &texts));
-            let left = all.map(|finding| without_old_lines(finding, &changes)).collect();
+            let left = checked.findings.into_iter().map(|finding| without_old_lines(finding, &changes)).collect();
             let left_out = checked.left_out;
             return Ok(Plan { changes, left, left_out, files: checked.files, nodes: checked.nodes });
         }
@@ -215,25 +213,6 @@ fn unseen(nodes: &[NodeFiles], view: View<'_>) -> Vec<Finding> {
         has_itself.then_some(finding)
     };
     nodes.iter().filter_map(of_node).collect()
-}
-
-/// What no check looks for, because only what was made here has it: a shared datasource with an empty password.
-fn secrets(nodes: &[NodeFiles], texts: &Texts) -> Vec<Finding> {
-    let of_node = |node: &NodeFiles| {
-        let path = node.tree.conf(DATASOURCES);
-        let source = Source::new(Arc::new(path.clone()), texts.get(&path)?.clone());
-        let document = files::xml::parse(&source.text).ok()?;
-        let empty = databases::without_password(node, Element::new(document.root_element(), &source.text));
-        let finding = |at: usize| {
-            let at = source.place(at..at).without_excerpt();
-            let what = "the shared datasource has no password".to_owned();
-            let advice =
-                "write it here, or password-alias in [cluster.database] of weir.toml for one in the secure vault";
-            Finding { check: SHARED, is_error: false, problem: Problem { at, what, advice: advice.to_owned() } }
-        };
-        Some(empty.into_iter().map(finding).collect::<Vec<_>>())
-    };
-    nodes.iter().filter_map(of_node).flatten().collect()
 }
 
 #[cfg(test)]

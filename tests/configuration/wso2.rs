@@ -253,6 +253,8 @@ pub(super) const FAULTS: &[Fault] = &[
     (&[(D, "3306/registry", "3306/registri")], "shared-database", (D, "3306/registri"), "and on manager it is"),
     (&[("*/conf/datasources/master-datasources.xml", "carbondb.mysql-wso2.com", "localhost"), ("*/conf/registry.xml", "carbondb.mysql-wso2.com", "localhost")], "shared-database", (D, "localhost"), "another machine on each node"),
     (&[(D, "jdbc:mysql://carbondb.mysql-wso2.com:3306/registry?autoReconnect=true", "jdbc:h2:repository/database/SHARED")], "shared-database", (D, "database/SHARED"), "H2"),
+    (&[(D, ">of-regadmin<", "><")], "shared-database", (D, "<password></password>"), "has no password"),
+    (&[(D, "<password>of-regadmin</password>", "")], "shared-database", (D, "^<datasource>"), "has no password"),
     (&[(D, "com.mysql.jdbc.Driver", "org.postgresql.Driver")], "shared-database", (D, "org.postgresql.Driver"), "does not take URLs of mysql"),
     (&[(P, "180000", "30000")], "socket-timeout", (P, "30000"), "the node closes first"),
     (&[(P, "180000", "3m")], "socket-timeout", (P, "3m"), "no number of milliseconds"),
@@ -512,8 +514,8 @@ fn two_halves_that_never_hear_of_each_other_are_found() {
 }
 
 /// What other databases, and other ways to write a cluster, look like.
-const CONFIG_SOURCE: &str = "<datasource><jndiConfig><name>jdbc/WSO2ConfigDB</name></jndiConfig><definition><configuration><url>jdbc:mysql://carbondb.mysql-wso2.com:3306/config</url><username>regadmin</username></configuration></definition></datasource></datasources>";
-const OTHER_SOURCES: &str = "<datasources-configuration><datasources><datasource><jndiConfig><name>jdbc/WSO2ConfigDB</name></jndiConfig><definition><configuration><url>jdbc:mysql://carbondb.mysql-wso2.com:3306/config</url><username>regadmin</username></configuration></definition></datasource></datasources></datasources-configuration>";
+const CONFIG_SOURCE: &str = "<datasource><jndiConfig><name>jdbc/WSO2ConfigDB</name></jndiConfig><definition><configuration><url>jdbc:mysql://carbondb.mysql-wso2.com:3306/config</url><username>regadmin</username><password>x</password></configuration></definition></datasource></datasources>";
+const OTHER_SOURCES: &str = "<datasources-configuration><datasources><datasource><jndiConfig><name>jdbc/WSO2ConfigDB</name></jndiConfig><definition><configuration><url>jdbc:mysql://carbondb.mysql-wso2.com:3306/config</url><username>regadmin</username><password>x</password></configuration></definition></datasource></datasources></datasources-configuration>";
 const CONFIG_REMOTE: &str = "<dbConfig name=\"conf\"><dataSource>jdbc/WSO2ConfigDB</dataSource></dbConfig><remoteInstance url=\"x\"><id>conf</id><dbConfig>conf</dbConfig><readOnly>true</readOnly></remoteInstance><mount path=\"/_system/config\" overwrite=\"true\"><instanceId>conf";
 
 #[test]
@@ -539,6 +541,7 @@ fn other_ways_to_write_the_same_are_right() {
         &[("*/conf/datasources/master-datasources.xml", driver, "org.mariadb.jdbc.Driver")],
         &[("*/conf/datasources/master-datasources.xml", driver, "com.mysql.cj.jdbc.Driver")],
         &[("*/conf/datasources/master-datasources.xml", driver, "com.mysql.jdbc.jdbc2.optional.MysqlXADataSource")],
+        &[("*/conf/datasources/master-datasources.xml", "<password>of-regadmin", "<password svns:secretAlias=\"A\">")],
         &[("*/conf/registry.xml", "overwrite=\"true\"", "overwrite=\"virtual\"")],
         &[("*/conf/registry.xml", "overwrite=\"true\"", "overwrite=\"TRUE\"")],
         &[("*/conf/registry.xml", "<registryRoot>/</registryRoot>", "")],

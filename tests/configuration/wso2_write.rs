@@ -516,7 +516,9 @@ fn a_registry_becomes_a_shared_one() {
         let before = said(&world.check().findings);
         assert_eq!(before.matches("there is no mount").count(), 3, "{before}");
         let diff = written(&world);
-        assert_eq!(said(&world.check().findings), "", "{diff}");
+        let left = said(&world.check().findings);
+        assert_eq!(left.matches("the shared datasource has no password").count(), 3, "{left}");
+        assert_eq!(left.lines().count(), 3, "{left}");
         assert_eq!(written(&world), "", "a second run changes nothing");
         assert!(
             diff.contains(&format!("+                    <driverClassName>{driver}</driverClassName>\n")),
@@ -525,8 +527,6 @@ fn a_registry_becomes_a_shared_one() {
         assert!(diff.contains(&format!("<validationQuery>{query}</validationQuery>")), "{diff}");
         assert!(diff.contains(&format!("<url>{}</url>", url.replace('&', "&amp;"))), "{diff}");
         assert_eq!((diff.matches("<readOnly>true").count(), diff.matches("<readOnly>false").count()), (2, 1), "{diff}");
-        let left = said(&planned(&world).left);
-        assert_eq!(left.matches("the shared datasource has no password").count(), 3, "{left}");
     }
     let cluster = CLUSTER.replace("user =", "password-alias = \"Shared.Password\"\nuser =");
     let world = World::new("ei").with(&cluster);
@@ -537,6 +537,14 @@ fn a_registry_becomes_a_shared_one() {
         "{diff}"
     );
     assert_eq!(said(&planned(&world).left), "", "{diff}");
+    for none in ["<password/>", "<password></password>", ""] {
+        let world = World::new("ei").with(&cluster);
+        world.edit((D, "<password>of-regadmin</password>", none));
+        let diff = written(&world);
+        let alias = "+                    <password svns:secretAlias=\"Shared.Password\">password</password>\n";
+        assert!(diff.contains(alias), "{none}: {diff}");
+        assert_eq!(said(&world.check().findings), "", "{none}: {diff}");
+    }
 }
 
 /// The guide's second worker: a copy of the first, with another port, address and members.

@@ -16,6 +16,8 @@ pub(crate) struct Datasource {
     pub(crate) url: Option<Written>,
     pub(crate) user: Option<Written>,
     pub(crate) driver: Option<Written>,
+    /// Where a password would stand: it is empty and without an alias, or not there. What it is, is kept nowhere.
+    pub(crate) without_password: Option<Place>,
 }
 
 /// Those of all files in the directory. `None`: the first file is not there or cannot be read.
@@ -32,12 +34,18 @@ pub(crate) fn read(root: Element<'_>) -> Vec<Datasource> {
     let one = |source: Element<'_>| {
         let definition = source.child("definition").and_then(|definition| definition.child("configuration"));
         let said = |name| definition.and_then(|definition| definition.said(name));
+        let password = definition.and_then(|definition| definition.child("password"));
+        let is_empty = |password: Element<'_>| password.text().text.is_empty() && !password.has_alias();
         Datasource {
             at: source.at(),
             jndi: source.child("jndiConfig").and_then(|jndi| jndi.said("name")),
             url: said("url"),
             user: said("username"),
             driver: said("driverClassName"),
+            without_password: match password {
+                Some(password) => is_empty(password).then(|| password.at()),
+                None => Some(source.at()),
+            },
         }
     };
     root.all("datasource").map(one).collect()
@@ -70,11 +78,20 @@ pub(crate) fn options(url: &str) -> String {
 /// Whether a URL has a user of its own: before the host, or among its options.
 pub(crate) fn has_login(url: &str) -> bool {
     let (place, options) = split(url);
-    let is_user = |one: &str| {
+    !login(place).is_empty() || has_option(options, &["user", "username"])
+}
+
+/// Whether a login with a user of the datasource needs a password besides.
+pub(crate) fn needs_password(url: &str) -> bool {
+    !has_login(url) && !has_option(split(url).1, &["password", "integratedSecurity", "authentication", "sslcert"])
+}
+
+fn has_option(options: &str, names: &[&str]) -> bool {
+    let is_one = |one: &str| {
         let name = one.split_once('=').map(|(name, _)| name.trim());
-        name.is_some_and(|name| ["user", "username"].iter().any(|user| name.eq_ignore_ascii_case(user)))
+        name.is_some_and(|name| names.iter().any(|known| name.eq_ignore_ascii_case(known)))
     };
-    !login(place).is_empty() || options.split(['?', '&', ';', ':']).any(is_user)
+    options.split(['?', '&', ';', ':']).any(is_one)
 }
 
 /// Whether a URL is written so that it cannot be compared with others: a description of Oracle's.
@@ -166,6 +183,14 @@ mod tests {
             ("jdbc:oracle:thin:@db:1521/orcl", false),
         ] {
             assert_eq!(has_login(url), expected, "{url}");
+        }
+        for (url, expected) in [
+            ("jdbc:mysql://db/reg?useSSL=true", true),
+            ("jdbc:mysql://db/reg?user=a&password=b", false),
+            ("jdbc:mysql://db/reg?password=b", false),
+            ("jdbc:sqlserver://db;databaseName=reg;integratedSecurity=true", false),
+        ] {
+            assert_eq!(needs_password(url), expected, "{url}");
         }
     }
 

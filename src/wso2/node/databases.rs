@@ -4,7 +4,7 @@ use crate::config::suggestion;
 use crate::wso2::checks::SHARED;
 use crate::wso2::context::Context;
 use crate::wso2::files::Written;
-use crate::wso2::model::databases::{Datasource, database, has_login};
+use crate::wso2::model::databases::{Datasource, database, has_login, needs_password};
 
 /// What a URL begins with, and the classes of the drivers that take it. What such a class contains is the last word of the beginning.
 const DRIVERS: [(&str, &[&str]); 8] = [
@@ -40,7 +40,26 @@ pub(crate) fn check(context: Context<'_>) {
             self::driver(context, driver, start, classes);
         }
     }
+    passwords(context, sources);
     compared(context, sources);
+}
+
+/// A server does not let a user in without one.
+fn passwords(context: Context<'_>, sources: &[Datasource]) {
+    let Some(registry) = &context.node.registry else { return };
+    for source in registry.shared(sources).filter(|source| source.user.is_some()) {
+        let url = source.url.as_ref().filter(|url| is_server(url) && needs_password(&url.text));
+        if let Some(at) = source.without_password.as_ref().filter(|_| url.is_some()) {
+            let advice =
+                "write it here, or password-alias in [cluster.database] of weir.toml for one in the secure vault";
+            let what = "the shared datasource has no password, so the node cannot log in";
+            context.findings.error(SHARED, &at.without_excerpt(), what, advice);
+        }
+    }
+}
+
+fn is_server(url: &Written) -> bool {
+    !url.text.starts_with("jdbc:h2:") && url.filled_in().is_none()
 }
 
 /// A class that is none of the known ones may still be a driver, unless it is that of another database or a misspelt one.
@@ -64,9 +83,10 @@ fn compared(context: Context<'_>, sources: &[Datasource]) {
     let Some(wanted) = context.view.cluster().and_then(|cluster| cluster.database.as_ref()) else { return };
     let Some(registry) = &context.node.registry else { return };
     // There may be several, one for the configuration and one for what is governed: one of them is enough.
-    let known = |url: &&Written| !url.text.starts_with("jdbc:h2:") && url.filled_in().is_none();
-    let shared: Vec<_> =
-        registry.shared(sources).filter_map(|source| Some((source, source.url.as_ref().filter(known)?))).collect();
+    let shared: Vec<_> = registry
+        .shared(sources)
+        .filter_map(|source| Some((source, source.url.as_ref().filter(|url| is_server(url))?)))
+        .collect();
     let is_wanted = |url: &Written| database(&url.text) == database(&wanted.url);
     if let Some((_, url)) = shared.first().filter(|_| !shared.iter().any(|(_, url)| is_wanted(url))) {
         let what =

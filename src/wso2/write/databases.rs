@@ -37,9 +37,12 @@ pub(crate) fn fix(fixing: &Fixing<'_>, root: Element<'_>) -> Option<Vec<Edit>> {
     }
     let here = root.at(fixing.at());
     if here.name() == "datasource" {
-        return user(fixing, here);
+        return login(fixing, here);
     }
     let definition = here.parent().filter(|_| fixing.is(SHARED))?;
+    if here.name() == "password" {
+        return here.replace(&alias(fixing, root)?);
+    }
     if here.name() == "driverClassName" {
         return here.set_text(kind(&definition.said("url")?)?.1);
     }
@@ -59,11 +62,15 @@ pub(crate) fn fix(fixing: &Fixing<'_>, root: Element<'_>) -> Option<Vec<Edit>> {
     }
 }
 
-/// A user where there is none.
-fn user(fixing: &Fixing<'_>, source: Element<'_>) -> Option<Vec<Edit>> {
-    let user = fixing.cluster()?.database.as_ref()?.user.as_deref()?;
+/// A user where there is none, or the password of one.
+fn login(fixing: &Fixing<'_>, source: Element<'_>) -> Option<Vec<Edit>> {
     let definition = source.child("definition")?.child("configuration").filter(|_| fixing.is(SHARED))?;
-    match definition.child("username") {
+    let username = definition.child("username");
+    if definition.said("username").is_some() {
+        return definition.insert(&[alias(fixing, source.root())?], "password", &[username]);
+    }
+    let user = fixing.cluster()?.database.as_ref()?.user.as_deref()?;
+    match username {
         Some(empty) => empty.set_text(user),
         None => definition.insert(&[Markup::of("username", user)], "username", &[definition.child("url")]),
     }
@@ -162,7 +169,7 @@ fn missing(fixing: &Fixing<'_>, root: Element<'_>) -> Option<Vec<Edit>> {
         ("validationQuery", *query),
         ("validationInterval", "30000"),
     ];
-    configuration = configuration.child(password(wanted, root));
+    configuration = configuration.child(alias(fixing, root).unwrap_or_else(|| Markup::of("password", "")));
     configuration = rest.iter().fold(configuration, |all, (name, value)| all.child(Markup::of(name, value)));
     let source = Markup::new("datasource")
         .child(Markup::of("name", NAME))
@@ -180,22 +187,10 @@ fn missing(fixing: &Fixing<'_>, root: Element<'_>) -> Option<Vec<Edit>> {
 
 const VAULT: &str = "http://org.wso2.securevault/configuration";
 
-/// A reference to the secure vault of the nodes, whose text does not matter. Without one it is empty.
-fn password(wanted: &ClusterDatabase, root: Element<'_>) -> Markup {
-    let Some(alias) = &wanted.password_alias else { return Markup::of("password", "") };
+/// A password that is a reference to the secure vault of the nodes, where its text does not matter.
+fn alias(fixing: &Fixing<'_>, root: Element<'_>) -> Option<Markup> {
+    let alias = fixing.cluster()?.database.as_ref()?.password_alias.as_ref()?;
     let password = Markup::of("password", "password");
     let password = if root.declares("svns", VAULT) { password } else { password.with("xmlns:svns", VAULT) };
-    password.with("svns:secretAlias", alias)
-}
-
-/// The places of shared datasources whose password is empty.
-pub(crate) fn without_password(node: &NodeFiles, root: Element<'_>) -> Vec<usize> {
-    let names: Vec<&str> =
-        shared(node).into_iter().filter_map(|source| source.jndi.as_ref()).map(|name| name.text.as_str()).collect();
-    let is_shared = |source: &Element<'_>| {
-        source.child("jndiConfig").and_then(|jndi| jndi.said("name")).is_some_and(|name| names.contains(&name.as_str()))
-    };
-    let passwords =
-        root.all("datasource").filter(is_shared).flat_map(|source| source.all("password").collect::<Vec<_>>());
-    passwords.filter(|one| one.text().is_empty() && !one.has_attributes()).map(|one| one.start()).collect()
+    Some(password.with("svns:secretAlias", alias))
 }

@@ -75,17 +75,8 @@ impl<'a> Element<'a> {
         self.children(name).next()
     }
 
-    /// All elements of this name below it.
-    pub(crate) fn all(self, name: &'static str) -> impl Iterator<Item = Self> {
-        self.node.descendants().filter(move |node| node.has_tag_name(name)).map(move |node| Self { node, ..self })
-    }
-
     pub(crate) fn attribute(&self, name: &str) -> Option<&'a str> {
         self.node.attribute(name)
-    }
-
-    pub(crate) fn has_attributes(&self) -> bool {
-        self.node.attributes().len() > 0
     }
 
     /// Whether names with this prefix are of this namespace here.
@@ -215,6 +206,12 @@ impl<'a> Element<'a> {
         let range = self.attribute_node(name)?.range();
         let before = self.text.get(..range.start)?.trim_end().len();
         Some(vec![Edit::remove(before..range.end)])
+    }
+
+    /// Puts another one in its place. One that has something of its own stays.
+    pub(crate) fn replace(self, other: &Markup) -> Option<Vec<Edit>> {
+        let is_empty = self.node.attributes().len() == 0 && self.node.children().all(|child| child.is_text());
+        (is_empty && self.text().is_empty()).then(|| vec![Edit::replace(self.node.range(), other.rendered("", ""))])
     }
 
     /// Takes it out, with its line if nothing else is there.
