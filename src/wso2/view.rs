@@ -123,6 +123,17 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Whether weir.toml has its address itself, and not a name that leads to one.
+    pub(crate) fn is_by_ip(&self, node: usize) -> bool {
+        self.node(node).is_some_and(|node| node.ip().is_some())
+    }
+
+    /// Another node that weir.toml has at this address, which is not also this one's.
+    pub(crate) fn other_at(&self, node: usize, address: &str) -> Option<usize> {
+        let mut others = (0..self.config.nodes.len()).filter(|other| *other != node && self.address(*other) == address);
+        others.next().filter(|_| self.address(node) != address)
+    }
+
     pub(crate) fn offset(&self, node: usize) -> u16 {
         self.node(node).map_or(0, |node| node.port_offset)
     }

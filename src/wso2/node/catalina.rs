@@ -1,5 +1,7 @@
 //! catalina-server.xml of one node: the connectors of the management console, and the public port that they name.
 
+use std::net::IpAddr;
+
 use super::receivers::protocols;
 use crate::config::{Place, is_carbon};
 use crate::wso2::checks::{CONNECTOR, PROXY_NAME, PROXY_PORT};
@@ -15,6 +17,7 @@ pub(crate) fn check(context: Context<'_>) {
         proxy_port(context, catalina, connector);
         proxy_name(context, connector);
         redirect(context, catalina, connector);
+        address(context, connector);
         if connector.tls {
             protocols(context, connector.protocols.as_ref(), "the list of protocols");
         }
@@ -54,12 +57,30 @@ pub(crate) fn check(context: Context<'_>) {
     }
 }
 
+/// On another node's address a connector does not start, and only on the one of weir.toml a pool reaches it.
+fn address(context: Context<'_>, one: &Connector) {
+    let (view, node) = (context.view, context.node.node);
+    let (Some(said), ours) = (&one.address, view.address(node)) else { return };
+    if said.text == ours || !context.findings.is_known(CONNECTOR, said, "the address of this connector") {
+        return;
+    }
+    let ip = said.text.parse::<IpAddr>().ok();
+    let port = one.port.as_ref().and_then(Written::port);
+    let is_reached = view.pools(node).any(|pool| is_carbon(pool.port) && Some(pool.port) == port);
+    if let Some(other) = view.other_at(node, &said.text) {
+        let what = format!("this connector is on {}, the address of {}", said.text, view.name(other));
+        context.findings.error(CONNECTOR, &said.at, what, "leave address out");
+    } else if is_reached && is_loopback(&said.text) {
+        let what = format!("this connector is on {}, where Weir does not reach it", said.text);
+        context.findings.error(CONNECTOR, &said.at, what, "leave address out");
+    } else if is_reached && ip.is_some_and(|ip| !ip.is_unspecified()) && view.is_by_ip(node) {
+        let what = format!("this connector is on {}, and weir.toml reaches {} at {ours}", said.text, context.node.name);
+        context.findings.warning(CONNECTOR, &said.at, what, format!("write {ours}, or leave address out"));
+    }
+}
+
 /// A connector by which a pool reaches the console.
 fn reached(context: Context<'_>, one: &Connector) {
-    if let Some(address) = one.address.as_ref().filter(|address| is_loopback(&address.text)) {
-        let what = format!("this connector is on {}, where Weir does not reach it", address.text);
-        context.findings.error(CONNECTOR, &address.at, what, "leave address out");
-    }
     let asks = |said: &&Written| {
         ["true", "yes", "require", "required"].iter().any(|word| said.text.eq_ignore_ascii_case(word))
     };

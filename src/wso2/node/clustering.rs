@@ -120,17 +120,16 @@ fn host(context: Context<'_>, clustering: &Clustering) {
     if text == address || !context.findings.is_known(MEMBER_HOST, host, "localMemberHost") {
         return;
     }
-    let other = (0..view.config.nodes.len()).find(|other| *other != node && view.address(*other) == text);
     if is_loopback(text) || ip.is_some_and(|ip| ip.is_unspecified()) {
         let what = format!("localMemberHost is {text:?}, by which no other node reaches this one");
         context.findings.error(MEMBER_HOST, &host.at, what, advice);
-    } else if let Some(other) = other {
+    } else if let Some(other) = view.other_at(node, text) {
         let what = format!("localMemberHost {text} is the address of {}", view.name(other));
         context.findings.error(MEMBER_HOST, &host.at, what, advice);
     } else if ip.is_none() {
         let what = format!("localMemberHost is the name {text:?}; members know each other by IP addresses");
         context.findings.warning(MEMBER_HOST, &host.at, what, advice);
-    } else if view.node(node).is_some_and(|node| node.ip().is_some()) {
+    } else if view.is_by_ip(node) {
         let what = format!("localMemberHost is {text}, and weir.toml reaches {} at {address}", context.node.name);
         context.findings.warning(MEMBER_HOST, &host.at, what, format!("{advice}, unless the node has both addresses"));
     }

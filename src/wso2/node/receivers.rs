@@ -131,11 +131,16 @@ fn address(context: Context<'_>, receiver: &Receiver) {
     {
         return;
     }
-    let what = format!("bind-address is {}, and weir.toml reaches {} at {address}", bind.text, context.node.name);
     let advice = format!("write {address}, or leave bind-address out");
+    if let Some(other) = context.view.other_at(context.node.node, &bind.text) {
+        let what = format!("bind-address is {}, the address of {}", bind.text, context.view.name(other));
+        context.findings.error(RECEIVER, &bind.at, what, advice);
+        return;
+    }
+    let what = format!("bind-address is {}, and weir.toml reaches {} at {address}", bind.text, context.node.name);
     if is_loopback(&bind.text) {
         context.findings.error(RECEIVER, &bind.at, what, advice);
-    } else {
+    } else if context.view.is_by_ip(context.node.node) {
         context.findings.warning(RECEIVER, &bind.at, what, advice);
     }
 }

@@ -87,7 +87,7 @@ fn host(fixing: &Fixing<'_>) -> Option<String> {
         clustering.parameter("localMemberHost").map(|host| host.text.clone())
     };
     let Some(now) = said(fixing.node) else { return Some(own) };
-    let is_anothers = (0..fixing.view.config.nodes.len()).any(|other| fixing.view.address(other) == now);
+    let is_anothers = fixing.view.other_at(fixing.node.node, &now).is_some();
     let is_known = now.parse::<IpAddr>().is_ok_and(|ip| !ip.is_unspecified()) && !is_loopback(&now) && !is_anothers;
     let is_usual =
         fixing.nodes.iter().any(|node| said(node).is_some_and(|said| said == fixing.view.address(node.node)));

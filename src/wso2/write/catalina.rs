@@ -46,7 +46,7 @@ fn reached(fixing: &Fixing<'_>, connector: Element<'_>, model: &Connector) -> Op
     let at = Some(fixing.at());
     let is_at = |said: &Option<Written>| said.as_ref().map(|said| said.at.start()) == at;
     if is_at(&model.address) {
-        return connector.remove_attribute("address");
+        return fixing.finding.is_error.then(|| connector.remove_attribute("address"))?;
     }
     if is_at(&model.tls_switch) {
         return connector.set_attribute("SSLEnabled", "true", "");
