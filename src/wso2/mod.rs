@@ -20,7 +20,7 @@ pub mod wsdl;
 
 pub use self::checks::Check;
 pub use self::examined::{Asked, Checked, check};
-pub use self::files::tree::{conf_directory, is_archive};
+pub use self::files::tree::{directories, is_archive};
 pub(crate) use self::files::xml::secret_lines;
 pub use self::findings::Finding;
 pub use self::model::databases::host as host_of_database;

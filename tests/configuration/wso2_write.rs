@@ -376,10 +376,15 @@ fn weir(world: &World, more: &[&str]) -> Output {
 }
 
 fn command(world: &World, more: &[&str]) -> Command {
-    let config = world.room.0.join("conf/weir.toml");
     let nodes = NODES.iter().map(|name| format!("--node={name}={}", world.room.0.join(name).display()));
+    let mut command = command_of(world);
+    command.args(nodes).args(more);
+    command
+}
+
+fn command_of(world: &World) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
-    command.args(["wso2", "write", "--config"]).arg(config).args(nodes).args(more);
+    command.args(["wso2", "write", "--config"]).arg(world.room.0.join("conf/weir.toml"));
     command
 }
 
@@ -575,6 +580,22 @@ fn a_node_begins_as_a_copy_of_another() {
         (code, text),
         (Some(0), format!("{nothing}20 files of 3 nodes read; 0 files written; 0 findings left to you\n"))
     );
+    // A place among the files of another node, or none.
+    let worker2 = |place: &Path| format!("--node=worker2={}", place.display());
+    let worker1 = world.room.0.join("worker1");
+    for (place, words) in [
+        (worker1.join("conf/worker2"), "lies in the files of worker1; name a place of its own"),
+        (worker1.join("worker2"), "lies in the files of worker1"),
+        (world.room.0.join("none/.."), "write the name of the directory"),
+        (world.room.0.join("none/worker2"), "No such file or directory"),
+    ] {
+        for named in [worker1.clone(), worker1.join("conf")] {
+            let nodes = [format!("--node=worker1={}", named.display()), worker2(&place), "--from=worker1".to_owned()];
+            let Output { status, stderr, .. } = command_of(&world).args(nodes).args(["--dry-run"]).output().unwrap();
+            let text = String::from_utf8(stderr).unwrap();
+            assert!(status.code() == Some(1) && text.contains(words), "{text}");
+        }
+    }
     let (code, text) = run(&world, &["--from=worker9"]);
     assert!(code == Some(1) && text.contains("which no --node names"), "{text}");
 }

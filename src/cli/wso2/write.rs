@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use self::copy::Copied;
+use self::copy::{Copied, apart};
 use self::diff::unified;
 use self::held::Held;
 use self::place::{CHANGED, Prepared, like_the_others};
@@ -20,7 +20,7 @@ use crate::app::BAD_CONFIG;
 use crate::cli::cert::Draft;
 use crate::cli::output::{fail, print};
 use crate::config::Config;
-use crate::wso2::{Asked, Change, Plan, Unsettled, conf_directory, is_archive, plan};
+use crate::wso2::{Asked, Change, Plan, Unsettled, directories, is_archive, plan};
 
 #[derive(clap::Args)]
 pub(crate) struct Write {
@@ -95,9 +95,17 @@ impl Write {
         let Some(from) = &self.from else { return Ok(Vec::new()) };
         let named = nodes.iter().find(|(node, _)| *config.nodes[*node].name == **from);
         let (_, directory) = named.ok_or_else(|| format!("--from names {from:?}, which no --node names"))?;
-        let conf = conf_directory(directory).map_err(|problem| problem.to_string())?;
-        let new = nodes.iter().map(|(_, directory)| directory).filter(|directory| is_free(directory));
-        new.map(|target| Copied::of(&conf, target).map_err(|error| format!("{}: {error}", target.display()))).collect()
+        let (conf, _) = directories(directory).map_err(|problem| problem.to_string())?;
+        let name = |node: usize| &*config.nodes[node].name;
+        let new: Vec<&PathBuf> =
+            nodes.iter().map(|(_, directory)| directory).filter(|directory| is_free(directory)).collect();
+        for (node, target) in nodes.iter().filter(|(_, directory)| new.contains(&directory)) {
+            let others = nodes.iter().filter(|(other, _)| other != node);
+            apart(name(*node), target, others.map(|(other, directory)| (name(*other), directory.as_path())))?;
+        }
+        let copied =
+            |target: &PathBuf| Copied::of(&conf, target).map_err(|error| format!("{}: {error}", target.display()));
+        new.into_iter().map(copied).collect()
     }
 
     /// What was done, in words.

@@ -18,9 +18,11 @@ pub(crate) struct Tree {
     pub(crate) below_repository: bool,
 }
 
-/// The directory of a node that has carbon.xml.
-pub fn conf_directory(directory: &Path) -> Result<PathBuf, Problem> {
-    Tree::open(directory, &Shelf::default()).map(|tree| tree.conf)
+/// The directory of a node that has carbon.xml, and the home of its product, if it is there.
+pub fn directories(directory: &Path) -> Result<(PathBuf, Option<PathBuf>), Problem> {
+    let tree = Tree::open(directory, &Shelf::default())?;
+    let has_home = tree.conf.ends_with("conf") && tree.home("bin").is_dir();
+    Ok((tree.conf, Some(tree.home).filter(|_| has_home)))
 }
 
 /// Whether a path is an archive, or leads into one: such a node is only read.

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::place::owned_by;
+use crate::wso2::directories;
 
 /// A directory that is made.
 pub(super) struct Copied {
@@ -59,6 +60,29 @@ impl Drop for Copied {
             let _ = fs::remove_dir_all(&self.draft);
         }
     }
+}
+
+/// Refuses a place among the files of another node: the copy would be a part of them, and they of it.
+pub(super) fn apart<'a>(
+    node: &str,
+    target: &Path,
+    others: impl Iterator<Item = (&'a str, &'a Path)>,
+) -> Result<(), String> {
+    let said = format!("--node {node}={}", target.display());
+    let (Some(name), Some(parent)) = (target.file_name(), target.parent()) else {
+        return Err(format!("{said}: write the name of the directory"));
+    };
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let place = parent.canonicalize().map_err(|error| format!("{said}: {}: {error}", parent.display()))?.join(name);
+    for (other, directory) in others {
+        let found = directories(directory).ok();
+        let (conf, home) = found.map_or((None, None), |(conf, home)| (Some(conf), home));
+        let all = [Some(directory.to_path_buf()), conf, home].into_iter().flatten();
+        if all.filter_map(|one| one.canonicalize().ok()).any(|one| place.starts_with(one)) {
+            return Err(format!("{said} lies in the files of {other}; name a place of its own"));
+        }
+    }
+    Ok(())
 }
 
 /// What an earlier write has kept is of the other node; and what it was killed over is of nobody.
