@@ -561,6 +561,10 @@ fn a_node_begins_as_a_copy_of_another() {
     fs::rename(&worker2, &right).unwrap();
     fs::write(worker1.join("carbon.xml.before-1"), "old").unwrap();
     fs::write(worker1.join("carbon.xml.4711.draft"), "half").unwrap();
+    // The operator's own, with a name that is only like one of Weir's.
+    for own in [worker1.join("notes.before-start"), right.join("conf/notes.before-start")] {
+        fs::write(own, "mine").unwrap();
+    }
     let count = || world.room.0.read_dir().unwrap().count();
     let there = count();
     let (code, text) = run(&world, &["--from=worker1", "--dry-run"]);

@@ -87,8 +87,8 @@ pub(super) fn apart<'a>(
 
 /// What an earlier write has kept is of the other node; and what it was killed over is of nobody.
 fn is_of_weir(name: &str) -> bool {
-    let draft = name.strip_suffix(".draft").and_then(|name| name.rsplit_once('.'));
-    name.contains(".before-") || draft.is_some_and(|(_, process)| process.parse::<u32>().is_ok())
+    let number = |parts: Option<(&str, &str)>| parts.is_some_and(|(_, number)| number.parse::<u32>().is_ok());
+    number(name.rsplit_once(".before-")) || number(name.strip_suffix(".draft").and_then(|name| name.rsplit_once('.')))
 }
 
 /// The same with the name of what could not be copied.
