@@ -6,7 +6,7 @@ use super::fixing::{Fixing, host, only};
 use super::xml::Element;
 use crate::config::is_carbon;
 use crate::wso2::checks::{CONNECTOR, PROTOCOLS, PROXY_NAME, PROXY_PORT};
-use crate::wso2::files::Written;
+use crate::wso2::files::{Written, trimmed};
 use crate::wso2::model::catalina::Connector;
 use crate::wso2::node::catalina::public_ports;
 
@@ -15,7 +15,7 @@ pub(crate) fn fix(fixing: &Fixing<'_>, root: Element<'_>) -> Option<Vec<Edit>> {
     let here = root.at(fixing.at());
     if fixing.is(PROTOCOLS) {
         let name = ["sslEnabledProtocols", "protocols"].into_iter().find(|name| here.attribute(name).is_some())?;
-        return here.set_attribute(name, &with_new(here.attribute(name)?.trim())?, "");
+        return here.set_attribute(name, &with_new(trimmed(here.attribute(name)?))?, "");
     }
     let connector = here.up("Connector")?;
     let model = model(fixing, connector)?;

@@ -7,7 +7,7 @@ use roxmltree::{Attribute, Node};
 use super::edits::Edit;
 use super::layout::{Layout, own_line};
 use super::markup::{Markup, escaped};
-use crate::wso2::files::filled_in;
+use crate::wso2::files::{filled_in, trimmed};
 
 /// One element of a text that is edited.
 #[derive(Clone, Copy)]
@@ -87,7 +87,7 @@ impl<'a> Element<'a> {
     /// Its own text, without blanks around it.
     pub(crate) fn text(&self) -> String {
         let texts = self.node.children().filter(Node::is_text).filter_map(|node| node.text());
-        texts.fold(String::new(), |all, text| format!("{all}{text}").trim().to_owned())
+        trimmed(&texts.collect::<String>()).to_owned()
     }
 
     /// The text of a child.
@@ -133,8 +133,9 @@ impl<'a> Element<'a> {
         gaps.push(from..content.end);
         let trimmed = |gap: Range<usize>| {
             let raw = self.text.get(gap.clone())?;
-            let start = gap.start + raw.len() - raw.trim_start().len();
-            (!raw.trim().is_empty()).then(|| start..start + raw.trim().len())
+            let inner = trimmed(raw);
+            let start = gap.start + raw.len() - raw.trim_start_matches(|c| c <= ' ').len();
+            (!inner.is_empty()).then(|| start..start + inner.len())
         };
         gaps.into_iter().filter_map(trimmed).collect()
     }
@@ -188,7 +189,7 @@ impl<'a> Element<'a> {
             let is_sound = quoted == "\"" || quoted == "'";
             let edit = Edit::replace(range, escaped(value));
             // Servers read blanks around a value away, but not those around a name.
-            let old = if name == "name" { attribute.value() } else { attribute.value().trim() };
+            let old = if name == "name" { attribute.value() } else { trimmed(attribute.value()) };
             return (is_sound && Self::may_become(old, value)).then(|| vec![edit]);
         }
         let text = format!("{name}=\"{}\"", escaped(value));
@@ -295,6 +296,8 @@ mod tests {
             ("<r><a>  </a></r>", "<r><a>new&amp;</a></r>"),
             ("<r><a><!-- none --></a></r>", "<r><a>new&amp;<!-- none --></a></r>"),
             ("\u{feff}<r>\n<a>é old</a><a>second</a></r>", "\u{feff}<r>\n<a>new&amp;</a><a>second</a></r>"),
+            ("<r><a> \u{a0}new&amp;\u{a0}</a></r>", "<r><a> new&amp;</a></r>"),
+            ("<r><a>new <!-- why -->&amp;</a></r>", "<r><a>new&amp; <!-- why --></a></r>"),
             ("<p:r xmlns:p='x'><a><?x y?>old</a></p:r>", "<p:r xmlns:p='x'><a><?x y?>new&amp;</a></p:r>"),
         ] {
             let made = edited(before, |root| root.child("a")?.set_text("new&"));
