@@ -263,6 +263,36 @@ fn members_that_no_finding_is_about_stay() {
     assert!(text.contains("<hostName>worker2.test<") && text.contains("<port>4100<"), "{text}");
 }
 
+/// The nodes have a network of their own for the cluster, and one file is a copy of another.
+#[test]
+fn a_member_that_two_nodes_say_they_are_is_left() {
+    const WORKER2: &str = "worker2/conf/axis2/axis2.xml";
+    let world = World::new("ei").with(CLUSTER);
+    for host in ["10.0.0.2", "10.0.0.3", "10.0.0.4"] {
+        let other = host.replace("10.0.", "192.168.");
+        for node in NODES {
+            let path = world.room.0.join(node).join("conf/axis2/axis2.xml");
+            let text = fs::read_to_string(&path).unwrap();
+            fs::write(path, text.replace(host, &other)).unwrap();
+        }
+    }
+    assert_eq!(written(&world), "");
+    fs::copy(world.room.0.join("worker1/conf/axis2/axis2.xml"), world.room.0.join(WORKER2)).unwrap();
+    let diff = written(&world);
+    assert!(diff.contains("localMemberPort\">4300<") && !diff.contains("hostName"), "{diff}");
+    let left = said(&world.check().findings);
+    assert!(
+        left.contains("worker2/conf/axis2/axis2.xml:30: localMemberHost 192.168.0.3 is that of worker1 too"),
+        "{left}"
+    );
+    assert_eq!(left.matches("is that of").count(), 1, "{left}");
+    // What the operator says then makes the rest right.
+    world.edit((WORKER2, "localMemberHost\">192.168.0.3", "localMemberHost\">192.168.0.4"));
+    let diff = written(&world);
+    assert_eq!(diff.matches("+                <hostName>192.168.0.3").count(), 1, "{diff}");
+    assert!(!said(&world.check().findings).contains("[members]"), "{diff}");
+}
+
 /// The name of the shared datasource is like that of the node's own one, which is not there.
 #[test]
 fn a_node_keeps_its_own_database() {

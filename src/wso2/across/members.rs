@@ -1,10 +1,11 @@
 //! The members of a cluster: their addresses are unique, each well-known one exists, and all find each other.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use super::compared::Across;
 use crate::config::Address;
-use crate::wso2::checks::{MEMBER_PORT, MEMBERS};
+use crate::wso2::checks::{MEMBER_HOST, MEMBER_PORT, MEMBERS};
 use crate::wso2::files::Written;
 use crate::wso2::model::NodeFiles;
 use crate::wso2::model::axis2::{Clustering, MemberEntry};
@@ -12,6 +13,7 @@ use crate::wso2::view::is_loopback;
 
 pub(crate) fn check(across: Across<'_>) {
     unique(across);
+    copied(across);
     let mut links = Vec::new();
     let mut resolved = true;
     for (node, clustering) in across.clustering().filter(|(_, clustering)| clustering.is_wka()) {
@@ -66,6 +68,39 @@ fn unique(across: Across<'_>) {
                 what,
                 "the later one to start takes another port, and nobody finds it: write one of its own",
             );
+        }
+    }
+}
+
+/// Nodes with one localMemberHost that weir.toml has at two other addresses. Whose it is, say the members that name it with a port.
+fn copied(across: Across<'_>) {
+    let view = across.view;
+    let is_known = |ip: &str| (0..view.config.nodes.len()).any(|node| view.address(node) == ip);
+    let said: Vec<_> = across
+        .clustering()
+        .filter_map(|(node, clustering)| Some((node, clustering, clustering.parameter("localMemberHost")?)))
+        .filter(|(.., host)| host.text.parse().is_ok_and(|ip: IpAddr| !ip.is_loopback() && !ip.is_unspecified()))
+        .filter(|(.., host)| !is_known(&host.text))
+        .collect();
+    let is_named = |node: &NodeFiles, clustering: &Clustering, host: &Written| {
+        let is_it = |entry: &MemberEntry| {
+            entry.host.as_ref().is_some_and(|said| said.text == host.text)
+                && entry.port.as_ref().and_then(Written::port) == clustering.member_port()
+        };
+        across.clustering().any(|(other, theirs)| other.node != node.node && theirs.members.iter().any(is_it))
+    };
+    for (at, (node, clustering, host)) in said.iter().enumerate() {
+        let is_same = |(_, (other, _, theirs)): &(usize, &(&NodeFiles, &Clustering, &Written))| {
+            theirs.text == host.text && view.address(other.node) != view.address(node.node)
+        };
+        let own = is_named(node, clustering, host);
+        let has_it = |(before, (other, theirs, host)): &(usize, &(&NodeFiles, &Clustering, &Written))| {
+            let named = is_named(other, theirs, host);
+            if named == own { *before < at } else { named }
+        };
+        if let Some((_, (other, ..))) = said.iter().enumerate().filter(is_same).find(has_it) {
+            let what = format!("localMemberHost {} is that of {} too", host.text, other.name);
+            across.findings.error(MEMBER_HOST, &host.at, what, "write the address that this node has for the cluster");
         }
     }
 }

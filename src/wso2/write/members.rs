@@ -77,12 +77,14 @@ enum Wrong {
 /// weir.toml is the operator's to take out.
 fn judged(fixing: &Fixing<'_>, entry: Element<'_>, before: &[Element<'_>], missing: &[Entry]) -> Option<Wrong> {
     let (said, host) = (said(entry), entry.said("hostName"));
-    let own = fixing.ip(fixing.node.node).zip(fixing.member_port(fixing.node.node));
+    let own = own_hosts(fixing);
+    let is_own = |host: &String| own.contains(host);
     if stays(entry) {
         return None;
     }
     let is_again = said.is_some() && before.iter().any(|other| self::said(*other) == said);
-    if own.is_some() && said == own {
+    let port = fixing.member_port(fixing.node.node);
+    if said.as_ref().is_some_and(|(host, said)| is_own(host) && Some(*said) == port) {
         return Some(if is_again { Wrong::ItselfAgain } else { Wrong::Itself });
     }
     if is_again {
@@ -109,9 +111,9 @@ pub(crate) fn has_itself_instead(fixing: &Fixing<'_>) -> bool {
         let is_it = |part: &Option<Written>, text: &str| part.as_ref().is_some_and(|part| part.text == text);
         clustering.members.iter().any(|one| is_it(&one.host, host) && is_it(&one.port, &port.to_string()))
     };
-    let own = fixing.ip(fixing.node.node).zip(fixing.member_port(fixing.node.node));
+    let own = |port: u16| own_hosts(fixing).iter().any(|host| entry(host, port));
     let lacks_one = || wanted(fixing).is_some_and(|all| all.iter().any(|(host, port)| !entry(host, *port)));
-    own.is_some_and(|(host, port)| entry(&host, port)) && lacks_one()
+    fixing.member_port(fixing.node.node).is_some_and(own) && lacks_one()
 }
 
 fn member(host: &str, port: u16) -> Markup {
@@ -144,8 +146,8 @@ fn rewritten(entry: Element<'_>, host: &str, port: u16) -> Option<Vec<Edit>> {
     Some(edits)
 }
 
-/// The nodes that are members with this one: those of `[cluster]`, or those whose files are here. `None`: the port of one of them is
-/// not known.
+/// The nodes that are members with this one: those of `[cluster]`, or those whose files are here. `None`: the port or the host of one
+/// of them is not known.
 fn wanted(fixing: &Fixing<'_>) -> Option<Vec<Entry>> {
     let members = fixing.cluster().map(|cluster| cluster.members.as_slice()).unwrap_or_default();
     let here = |node: usize| fixing.nodes.iter().find(|files| files.node == node);
@@ -157,6 +159,9 @@ fn wanted(fixing: &Fixing<'_>) -> Option<Vec<Entry>> {
     let entry = |node: usize| {
         let said = here(node);
         let port = fixing.member_port(node).or_else(|| said?.axis2.as_ref()?.clustering.first()?.member_port())?;
+        if said.is_some_and(|files| is_anothers_too(fixing, files)) {
+            return None;
+        }
         let host = said.and_then(|files| own_host(fixing, files));
         Some((host.unwrap_or_else(|| fixing.view.address(node)), port))
     };
@@ -166,8 +171,23 @@ fn wanted(fixing: &Fixing<'_>) -> Option<Vec<Entry>> {
 /// What a node says of itself, where that can be right.
 fn own_host(fixing: &Fixing<'_>, files: &NodeFiles) -> Option<String> {
     let host = &files.axis2.as_ref()?.clustering.first()?.parameter("localMemberHost")?.text;
-    let is_anothers = (0..fixing.view.config.nodes.len())
-        .any(|other| other != files.node && fixing.view.address(other) == *host && fixing.ip(files.node).is_some());
+    let is_anothers = fixing.view.other_at(files.node, host).is_some() && fixing.ip(files.node).is_some();
     let is_one = host.parse::<IpAddr>().is_ok_and(|ip| !ip.is_unspecified()) && !is_loopback(host) && !is_anothers;
     is_one.then(|| host.clone())
+}
+
+/// Whether two nodes say that they are at one address, and weir.toml has them at two others: one of them is a copy of the other.
+fn is_anothers_too(fixing: &Fixing<'_>, files: &NodeFiles) -> bool {
+    let Some(host) = own_host(fixing, files) else { return false };
+    let address = fixing.view.address(files.node);
+    let is_same = |other: &NodeFiles| {
+        fixing.view.address(other.node) != address && own_host(fixing, other).as_ref() == Some(&host)
+    };
+    host != address && fixing.nodes.iter().any(is_same)
+}
+
+/// The hosts by which the node itself is a member.
+fn own_hosts(fixing: &Fixing<'_>) -> Vec<String> {
+    let said = own_host(fixing, fixing.node).filter(|_| !is_anothers_too(fixing, fixing.node));
+    fixing.ip(fixing.node.node).into_iter().chain(said).collect()
 }
