@@ -190,6 +190,7 @@ pub(super) const FAULTS: &[Fault] = &[
     (&[(A, "localMemberPort\">4200", "localMemberPort\">8280")], "member-port", (A, "localMemberPort"), "also the port of the node's receiver"),
     (&[(A, "localMemberPort\">4200", "localMemberPort\">4201")], "members", ("manager/conf/axis2/axis2.xml", "<port>4200"), "localMemberPort of worker1 is 4201"),
     (&[(A, "<hostName>10.0.0.2<", "<hostName>127.0.0.1<")], "members", (A, "<hostName>127.0.0.1"), "on the node itself"),
+    (&[(A, "<hostName>10.0.0.4<", "<hostName>10.0.0.3<"), (A, "<port>4300<", "<port>4201<")], "members", (A, "<port>4201"), "is this node itself, on a port that it does not have"),
     (&[(A, "<hostName>10.0.0.2<", "<hostName>10.0.0.22<")], "members", (A, "<hostName>10.0.0.22"), "no node of weir.toml is at"),
     (&[(A, "<hostName>10.0.0.2</hostName>", "")], "members", (A, "<member>"), "no hostName or no port"),
     (&[(A, "<members>", "<!--members>"), (A, "</members>", "</members-->")], "members", (A, "<clustering"), "no members"),

@@ -150,7 +150,13 @@ impl One<'_> {
         if let Some((node, _)) = here.iter().find(|(node, _)| said_so(node)) {
             return Some(Found::Nodes(vec![node.node]));
         }
-        match here.first() {
+        let is_itself = |node: &NodeFiles| node.node == self.node.node;
+        match here.iter().find(|(node, _)| !is_itself(node)).or(here.first()) {
+            Some((node, _)) if is_itself(node) => {
+                let what = format!("{}:{port} is this node itself, on a port that it does not have", host.text);
+                findings.error(MEMBERS, &said.at, what, "leave it out");
+                None
+            }
             Some((node, theirs)) => {
                 let theirs = theirs.member_port().map_or_else(|| "none".to_owned(), |port| port.to_string());
                 let what = format!(

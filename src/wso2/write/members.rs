@@ -97,6 +97,9 @@ fn judged(fixing: &Fixing<'_>, entry: Element<'_>, before: &[Element<'_>], missi
     if missing.iter().any(|(wanted, _)| Some(wanted) == host.as_ref()) {
         return Some(Wrong::Port);
     }
+    if host.as_ref().is_some_and(is_own) {
+        return Some(Wrong::Entry);
+    }
     let mut nodes = 0..fixing.view.config.nodes.len();
     let is_of = |node: usize| [fixing.view.address(node), fixing.view.name(node).to_owned()];
     let is_node = host.is_some_and(|host| nodes.any(|node| is_of(node).contains(&host)));
