@@ -11,6 +11,7 @@ mod init;
 mod output;
 mod rig;
 mod schema;
+mod screen;
 mod times;
 mod wso2;
 

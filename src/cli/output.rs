@@ -4,11 +4,22 @@
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 
+use super::screen::for_screen;
 use crate::app::FAILED;
 
 /// Prints one line. Errors are ignored.
 pub(super) fn print_line(line: impl Display) {
     let _ = writeln!(io::stdout().lock(), "{line}");
+}
+
+/// Prints a line for people, laid out for their screen. Errors are ignored.
+pub(super) fn tell_line(line: impl Display) {
+    print_line(for_screen(&line.to_string(), io::stdout()));
+}
+
+/// Prints a text for people, laid out for their screen. False, after an error message, where it cannot be written.
+pub(super) fn tell(text: &str) -> bool {
+    print(&for_screen(text, io::stdout()))
 }
 
 /// Prints the answer of a command. False, after an error message, where it cannot be written.
@@ -30,13 +41,18 @@ pub(super) fn print_to_reader(text: &str) -> bool {
 
 /// Prints why a command failed and returns its exit code.
 pub(super) fn fail(why: &str) -> i32 {
-    eprintln!("weir: {why}");
+    tell_aside(&format!("weir: {why}"));
     FAILED
 }
 
 /// Prints a warning.
 pub(super) fn warn(what: &str) {
-    eprintln!("weir: warning: {what}");
+    tell_aside(&format!("weir: warning: {what}"));
+}
+
+/// Prints a line for people on standard error.
+pub(super) fn tell_aside(line: &str) {
+    eprintln!("{}", for_screen(line, io::stderr()));
 }
 
 /// Treats a closed pipe as success.

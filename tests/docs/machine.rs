@@ -43,7 +43,7 @@ impl Machine {
         };
         machine.until("the demo's Weir answers", |machine| {
             let nodes = machine.weir(&["nodes"]);
-            nodes.contains("active") && !nodes.contains("passive") && !nodes.contains("checking")
+            nodes.contains("active") && !nodes.contains("unhealthy") && !nodes.contains("checking")
         });
         machine.programs(http, https, admin);
         machine.names = machine.names();

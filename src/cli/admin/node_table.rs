@@ -3,17 +3,20 @@
 use serde_json::Value;
 
 use super::cluster_lines::{cell, is_known};
-use super::table::{count, milliseconds, table, text};
+use super::table::{count, fitted, milliseconds, text};
 use crate::cli::times::{span, unix_of, until};
 
 const TITLES: [&str; 12] =
-    ["POOL", "NODE", "ADDRESS", "STATE", "REASON", "SINCE", "WEIGHT", "RUNNING", "SESSIONS", "REQ/S", "P95", ""];
+    ["POOL", "NODE", "ADDRESS", "STATE", "SINCE", "WEIGHT", "RUN", "SESS", "REQ/S", "ERR %", "P95", ""];
+
+/// What is left out first where the screen is narrow.
+const LEAST: [&str; 5] = ["ADDRESS", "WEIGHT", "SINCE", "REQ/S", "P95"];
 
 /// Before this column stands what the members of the nodes' own cluster say, where they are asked.
-const CLUSTER_AT: usize = 6;
+const CLUSTER_AT: usize = 5;
 
 /// A row for each node in each pool, pool by pool; below it a line for each pool in which requests wait.
-pub(super) fn node_table(nodes: &Value, pools: &Value, now: u64) -> String {
+pub(super) fn node_table(nodes: &Value, pools: &Value, now: u64, width: usize) -> String {
     let order: Vec<&str> = array(pools).filter_map(|pool| pool["pool"].as_str()).collect();
     let place = |member: &Value| order.iter().position(|pool| member["pool"] == **pool).unwrap_or(order.len());
     let mut members: Vec<(&Value, &Value)> =
@@ -25,7 +28,7 @@ pub(super) fn node_table(nodes: &Value, pools: &Value, now: u64) -> String {
         titles.insert(CLUSTER_AT, "CLUSTER");
         rows.iter_mut().zip(&members).for_each(|(row, (node, _))| row.insert(CLUSTER_AT, cell(node)));
     }
-    table(&titles, rows) + &waiting(pools)
+    fitted(&titles, rows, &LEAST, width) + &waiting(pools)
 }
 
 fn row(node: &Value, member: &Value, now: u64) -> Vec<String> {
@@ -35,25 +38,38 @@ fn row(node: &Value, member: &Value, now: u64) -> Vec<String> {
         Some(most) => format!("{}/{most}", plain("in_flight")),
         None => plain("in_flight"),
     };
-    let of_file = &member["file_weight"];
-    let ordered = !of_file.is_null() && *of_file != member["weight"];
-    let weight = if ordered { format!("{} (file {of_file})", plain("weight")) } else { plain("weight") };
-    let front = ["pool", "member", "address", "state", "reason"].into_iter().map(plain);
+    let state = member["reason"].as_str().map_or_else(|| plain("state"), str::to_owned);
     let minute = &member["last_minute"];
-    let (rate, p95) = (text(&minute["per_second"]), milliseconds(&minute["milliseconds"]["p95"]));
     // The sessions of a node that a reload took out go elsewhere.
     let sessions = if member["reason"] == "gone" { "0".to_owned() } else { plain("sessions") };
-    front.chain([since, weight, running, sessions, rate, p95, remarks(node, member, now)]).collect()
+    vec![
+        plain("pool"),
+        plain("member"),
+        plain("address"),
+        state,
+        since,
+        plain("weight"),
+        running,
+        sessions,
+        text(&minute["per_second"]),
+        text(&minute["error_percent"]),
+        milliseconds(&minute["milliseconds"]["p95"]),
+        remarks(node, member, now),
+    ]
 }
 
 /// Remarks on a node in a pool; most have none: `backup, warming 40 %`.
 fn remarks(node: &Value, member: &Value, now: u64) -> String {
     let active = member["state"] == "active";
     let warmth = member["warmth_percent"].as_u64().filter(|warmth| *warmth < 100 && active);
+    let of_file = &member["file_weight"];
+    let weight = (!of_file.is_null() && *of_file != member["weight"])
+        .then(|| format!("weight {} (file {of_file})", text(&member["weight"])));
     let remarks = [
         (member["backup"] == true).then(|| "backup".to_owned()),
         warmth.map(|warmth| format!("warming {warmth} %")),
         member["queued"].as_u64().filter(|queued| *queued > 0).map(|queued| format!("{queued} waiting")),
+        weight,
         member["seen"].as_str().map(str::to_owned),
         node["cluster"]["remark"].as_str().map(str::to_owned),
         by_whom(&node["order"]),
@@ -114,7 +130,7 @@ mod tests {
                 {"pool": "esb", "member": "w2", "address": "10.0.0.4:8280", "state": "active", "reason": null, "weight": 2,
                  "file_weight": 1, "in_flight": 7, "sessions": null, "since_seconds": 5, "backup": true,
                  "max_requests": 200, "warmth_percent": 40, "queued": 3,
-                 "last_minute": {"per_second": 12.5, "milliseconds": {"p95": 1_520.4}}}]},
+                 "last_minute": {"per_second": 12.5, "error_percent": 99.5, "milliseconds": {"p95": 1_520.4}}}]},
             {"node": "w3", "pools": [
                 {"pool": "esb", "member": "w3", "address": "10.0.0.5:8280", "state": "passive", "reason": "unhealthy",
                  "seen": "tcp 8280: connection refused", "weight": 1, "in_flight": 0, "sessions": 0},
@@ -122,18 +138,56 @@ mod tests {
                  "weight": 1, "in_flight": 0, "sessions": 0}]},
         ]);
         let pools = json!([{"pool": "admin", "queued": 0}, {"pool": "esb", "queued": 5, "queue_size": 5}]);
+        let wide = node_table(&nodes, &pools, NOW, 200);
+        let until = until(NOW + 9_000, NOW);
         let expected = format!(
             "\
-POOL   NODE     ADDRESS        STATE    REASON     SINCE  WEIGHT      RUNNING  SESSIONS  REQ/S  P95
-admin  w3       10.0.0.5:9443  active   -          -      1           0        0         -      -
-esb    worker1  10.0.0.3:8280  passive  draining   1m 5s  1           3        12        -      -       drain by uid:1000 (anna): kernel, {}
-esb    w2       10.0.0.4:8280  active   -          5s     2 (file 1)  7/200    -         12.5   1.52 s  backup, warming 40 %, 3 waiting
-esb    w3       10.0.0.5:8280  passive  unhealthy  -      1           0        0         -      -       tcp 8280: connection refused
+POOL   NODE     ADDRESS        STATE      SINCE  WEIGHT  RUN    SESS  REQ/S  ERR %  P95
+admin  w3       10.0.0.5:9443  active     -      1       0      0     -      -      -
+esb    worker1  10.0.0.3:8280  draining   1m 5s  1       3      12    -      -      -       drain by uid:1000 (anna): kernel, {until}
+esb    w2       10.0.0.4:8280  active     5s     2       7/200  -     12.5   99.5   1.52 s  backup, warming 40 %, 3 waiting, weight 2 (file 1)
+esb    w3       10.0.0.5:8280  unhealthy  -      1       0      0     -      -      -       tcp 8280: connection refused
 pool esb: 5 requests wait for a node; its queue is full, more get 503
-",
-            until(NOW + 9_000, NOW)
+"
         );
-        assert_eq!(node_table(&nodes, &pools, NOW), expected);
+        assert_eq!(wide, expected);
+        let narrow = node_table(&nodes, &pools, NOW, 80);
+        let expected = format!(
+            "\
+POOL   NODE     STATE      SINCE  WEIGHT  RUN    SESS  REQ/S  ERR %  P95
+admin  w3       active     -      1       0      0     -      -      -
+esb    worker1  draining   1m 5s  1       3      12    -      -      -
+    drain by uid:1000 (anna): kernel, {until}
+esb    w2       active     5s     2       7/200  -     12.5   99.5   1.52 s
+    backup, warming 40 %, 3 waiting, weight 2 (file 1)
+esb    w3       unhealthy  -      1       0      0     -      -      -
+    tcp 8280: connection refused
+pool esb: 5 requests wait for a node; its queue is full, more get 503
+"
+        );
+        assert_eq!(narrow, expected);
+    }
+
+    #[test]
+    fn no_row_is_wider_than_the_screen_whatever_the_names_are() {
+        let member = |pool: &str, node: &str| {
+            json!({"pool": pool, "member": node, "address": "[2001:db8::1]:65535", "state": "passive", "reason": "maintenance",
+                "weight": 1000, "file_weight": 1, "in_flight": 12_345, "max_requests": 99_999, "sessions": 1_234_567,
+                "since_seconds": 86_399, "seen": "a sentence of a probe ".repeat(10),
+                "last_minute": {"per_second": 12_345.67, "error_percent": 99.99, "milliseconds": {"p95": 59_999.0}}})
+        };
+        let nodes = json!([
+            {"node": "n", "cluster": {"membership": "left", "since_seconds": 3_599},
+             "pools": [member("esb-https", "worker1"), member("a-pool-with-a-very-long-name", "a-node-with-a-very-long-name")]},
+        ]);
+        let shown = node_table(&nodes, &json!([]), NOW, 80);
+        assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+        assert!(
+            shown.lines().nth(1).is_some_and(|row| row.starts_with("esb-https") && row.contains(" worker1 ")),
+            "{shown}"
+        );
+        assert_eq!(shown.matches("maintenance").count(), 2, "{shown}");
+        assert!(shown.contains("a-pool-w") && shown.contains("left 59m 59s ago"), "{shown}");
     }
 
     #[test]
@@ -150,10 +204,10 @@ pool esb: 5 requests wait for a node; its queue is full, more get 503
             ),
         ]);
         let expected = "\
-POOL  NODE  ADDRESS        STATE   REASON  SINCE  CLUSTER       WEIGHT  RUNNING  SESSIONS  REQ/S  P95
-esb   w1    10.0.0.3:8280  active  -       -      member        1       0        0         -      -
-esb   w2    10.0.0.3:8280  active  -       -      left 12s ago  1       0        0         -      -    left the cluster 12.0 s ago but answers its probes
+POOL  NODE  ADDRESS        STATE   SINCE  CLUSTER       WEIGHT  RUN  SESS  REQ/S  ERR %  P95
+esb   w1    10.0.0.3:8280  active  -      member        1       0    0     -      -      -
+esb   w2    10.0.0.3:8280  active  -      left 12s ago  1       0    0     -      -      -    left the cluster 12.0 s ago but answers its probes
 ";
-        assert_eq!(node_table(&nodes, &json!([]), NOW), expected);
+        assert_eq!(node_table(&nodes, &json!([]), NOW, 200), expected);
     }
 }

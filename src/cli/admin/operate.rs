@@ -12,7 +12,7 @@ use super::node_status::NodeStatus;
 use super::reason::Reason;
 use super::wait_drained::wait_drained;
 use crate::app::FAILED;
-use crate::cli::output::{fail, print, print_line, warn};
+use crate::cli::output::{fail, print, tell_line, warn};
 use crate::cli::times::unix;
 use crate::config;
 use crate::config::orders_file::WEIGHTS;
@@ -106,7 +106,7 @@ pub(crate) fn drain(drain: &Drain) -> i32 {
     }
     let status = NodeStatus::in_answer(&answer);
     if !waits {
-        print_line(status.sentence(unix(SystemTime::now())));
+        tell_line(status.sentence(unix(SystemTime::now())));
         return 0;
     }
     match wait_drained(args, node) {
@@ -144,7 +144,7 @@ pub(crate) fn weight(weight: &Weight) -> i32 {
     answer["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str).for_each(warn);
     let (now, of_file) = (&answer["weight"], &answer["file_weight"]);
     let instead = if now == of_file { String::new() } else { format!(", in place of {of_file} in the file") };
-    print_line(format_args!("{node} has the weight {now} in {pool}{instead}"));
+    tell_line(format_args!("{node} has the weight {now} in {pool}{instead}"));
     0
 }
 
@@ -153,7 +153,7 @@ fn order(of: &NodeArgs, word: &str, body: &Value, tell: impl Fn(&NodeStatus) -> 
         Err(code) => code,
         Ok(answer) if of.args.json => print_json(&answer),
         Ok(answer) => {
-            print_line(tell(&NodeStatus::in_answer(&answer)));
+            tell_line(tell(&NodeStatus::in_answer(&answer)));
             0
         }
     }
@@ -215,7 +215,7 @@ fn report_safe(args: &AdminArgs, status: &NodeStatus, answer: &Value) -> i32 {
     if args.json {
         return print_json(&json!({ "ok": true, "node": status.node(), "safe": true, "warnings": answer["warnings"] }));
     }
-    print_line(format_args!("{} is drained: safe to stop it", status.node()));
+    tell_line(format_args!("{} is drained: safe to stop it", status.node()));
     0
 }
 

@@ -1,5 +1,6 @@
 //! `weir status`, `weir nodes`, `weir sessions`, `weir reload`: answers of the admin API as tables or as JSON.
 
+use std::io::stdout;
 use std::time::SystemTime;
 
 use hyper::Method;
@@ -13,16 +14,17 @@ use super::operate::{self, report_refusal};
 use super::reason::Reason;
 use super::request::ask_json;
 use super::show::events::line;
+use super::show::sites::hosts;
 use super::table::{milliseconds, rows, table, text};
 use crate::app::FAILED;
 use crate::cli::check::operator_orders::unknown_node;
-use crate::cli::output::{fail, print, print_line, warn};
+use crate::cli::output::{fail, print, print_line, tell, tell_aside, warn};
+use crate::cli::screen::{size_of, table_width, wrapped};
 use crate::cli::times::{span, unix, until};
 
 /// `weir status`.
 pub(crate) fn status(args: &AdminArgs) -> i32 {
-    let shown = if args.json { ask(args, "/api/status").map(|status| format!("{status:#}\n")) } else { whole(args) };
-    printed(shown)
+    if args.json { printed(ask(args, "/api/status").map(|status| format!("{status:#}\n"))) } else { told(whole(args)) }
 }
 
 fn printed(shown: Result<String, String>) -> i32 {
@@ -33,11 +35,20 @@ fn printed(shown: Result<String, String>) -> i32 {
     }
 }
 
+/// For people.
+fn told(shown: Result<String, String>) -> i32 {
+    match shown {
+        Ok(shown) if tell(&shown) => 0,
+        Ok(_) => FAILED,
+        Err(why) => fail(&why),
+    }
+}
+
 fn ask(args: &AdminArgs, path: &str) -> Result<Value, String> {
     ask_json(args, &Method::GET, path, Vec::new())
 }
 
-/// All tables, the verdict first.
+/// All tables, the verdict first. Where they push it off the screen, it stands once more at the end.
 fn whole(args: &AdminArgs) -> Result<String, String> {
     let now = SystemTime::now();
     let (status, told) = (ask(args, "/api/status")?, ask(args, "/api/v1/status")?);
@@ -55,16 +66,24 @@ fn whole(args: &AdminArgs) -> Result<String, String> {
     let tables = [
         head,
         table(&["LISTENER", "ADDRESS", "TLS"], rows(&status["listeners"], &["name", "address", "tls"])),
-        table(&["SITE", "HOSTS", "POOL"], rows(&status["sites"], &["name", "hosts", "pool"])),
-        node_table(&nodes, &pools, unix(now)) + &members(args),
+        site_table(&status["sites"]),
+        node_table(&nodes, &pools, unix(now), table_width()) + &members(args),
         order_table(&status["operators"], unix(now)),
         events.map(|event| line(event, now)).collect(),
     ];
-    Ok(tables.into_iter().filter(|table| !table.is_empty()).collect::<Vec<_>>().join("\n"))
+    let whole = tables.into_iter().filter(|table| !table.is_empty()).collect::<Vec<_>>().join("\n");
+    let is_long = size_of(stdout()).is_some_and(|size| wrapped(&whole, size.width, 0).lines().count() >= size.height);
+    let again = if is_long { format!("\n{}", verdict(&told)) } else { String::new() };
+    Ok(whole + &again)
+}
+
+fn site_table(sites: &Value) -> String {
+    let row = |site: &Value| vec![text(&site["name"]), hosts(&site["hosts"]), text(&site["pool"])];
+    table(&["SITE", "HOSTS", "POOL"], sites.as_array().into_iter().flatten().map(row).collect())
 }
 
 /// How many events are shown.
-const EVENTS: usize = 20;
+const EVENTS: usize = 10;
 
 /// The verdict, and the last minute in a line.
 fn verdict(status: &Value) -> String {
@@ -89,13 +108,12 @@ pub(super) fn minute_line(minute: &Value) -> String {
 
 /// `weir nodes`.
 pub(crate) fn nodes(args: &AdminArgs) -> i32 {
-    let shown = if args.json {
-        ask(args, "/api/nodes").map(|nodes| format!("{nodes:#}\n"))
-    } else {
-        let (nodes, pools) = (ask(args, "/api/v1/nodes"), ask(args, "/api/v1/pools"));
-        nodes.and_then(|nodes| Ok(node_table(&nodes, &pools?, unix(SystemTime::now())) + &members(args)))
-    };
-    printed(shown)
+    if args.json {
+        return printed(ask(args, "/api/nodes").map(|nodes| format!("{nodes:#}\n")));
+    }
+    let (nodes, pools) = (ask(args, "/api/v1/nodes"), ask(args, "/api/v1/pools"));
+    let now = unix(SystemTime::now());
+    told(nodes.and_then(|nodes| Ok(node_table(&nodes, &pools?, now, table_width()) + &members(args))))
 }
 
 /// What members say of their cluster. An older Weir knows nothing of it.
@@ -107,8 +125,12 @@ fn members(args: &AdminArgs) -> String {
 pub(crate) fn sessions(args: &AdminArgs) -> i32 {
     let titles = ["POOL", "SESSIONS", "EVICTED", "BY NODE"];
     let shown = |sessions: &Value| table(&titles, rows(sessions, &["pool", "sessions", "evicted", "by_node"]));
-    let told = ask(args, "/api/sessions");
-    printed(told.map(|told| if args.json { format!("{told:#}\n") } else { shown(&told) }))
+    let sessions = ask(args, "/api/sessions");
+    if args.json {
+        printed(sessions.map(|sessions| format!("{sessions:#}\n")))
+    } else {
+        told(sessions.map(|sessions| shown(&sessions)))
+    }
 }
 
 /// `weir reload`.
@@ -139,7 +161,7 @@ pub(crate) fn reload(reload: &ReloadArgs) -> i32 {
             warn(&problem_line(warning));
         }
     } else {
-        eprintln!("{}", refusal(&answer));
+        tell_aside(&refusal(&answer));
     }
     if ok { 0 } else { FAILED }
 }

@@ -11,7 +11,7 @@ use super::encode::encoded;
 use super::operate::report_refusal;
 use super::table::{table, text};
 use crate::app::FAILED;
-use crate::cli::output::{fail, print};
+use crate::cli::output::{fail, print, tell};
 
 /// The request that is asked about.
 #[derive(clap::Args)]
@@ -53,8 +53,8 @@ pub(crate) fn why(why: &Why) -> i32 {
     if answer["ok"] == false {
         return report_refusal(why.args.json, &answer);
     }
-    let shown = if why.args.json { format!("{answer:#}\n") } else { explanation(why, &answer) };
-    if print(&shown) { 0 } else { FAILED }
+    let shown = if why.args.json { print(&format!("{answer:#}\n")) } else { tell(&explanation(why, &answer)) };
+    if shown { 0 } else { FAILED }
 }
 
 impl Why {
@@ -134,7 +134,8 @@ fn explanation(why: &Why, answer: &Value) -> String {
         out.push_str(&format!("  {}\n", text(step)));
     }
     let nodes: Vec<_> = answer["nodes"].as_array().into_iter().flatten().map(node_row).collect();
-    if nodes.is_empty() { out } else { out + "\n" + &table(&["NODE", "STATE", "REASON", "WHY NOT"], nodes) }
+    let titles = ["NODE", "STATE", "REASON", "WHY NOT"];
+    if nodes.is_empty() { out } else { out + "\n" + &table(&titles, nodes) }
 }
 
 fn outcome(answer: &Value) -> String {

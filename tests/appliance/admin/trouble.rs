@@ -110,8 +110,9 @@ fn who_took_a_node_out_and_why_is_told_after_a_restart_too() {
         let (shown, nodes) = (out(&weir, &["status"]), out(&weir, &["nodes"]));
         let order = shown.lines().find(|line| line.starts_with("n1 ")).unwrap_or_else(|| panic!("{shown}"));
         assert!(order.contains(" uid:") && order.ends_with("kernel update"), "{round}: {shown}");
-        let row = nodes.lines().find(|line| line.contains(" n1 ")).unwrap_or_else(|| panic!("{nodes}"));
-        assert!(row.contains("maintain by uid:") && row.ends_with(": kernel update"), "{round}: {nodes}");
+        let mut below = nodes.lines().skip_while(|line| !line.contains(" n1 ")).skip(1);
+        let remark = below.next().unwrap_or_else(|| panic!("{nodes}"));
+        assert!(remark.contains("maintain by uid:") && remark.ends_with(": kernel update"), "{round}: {nodes}");
         if round == "before" {
             let told =
                 |line: &str| line.contains("operator") && line.contains("by uid:") && line.contains(": the disk");
@@ -134,14 +135,17 @@ fn what_a_probe_saw_stands_beside_the_node() {
     drop(b);
     eventually("n2 is unhealthy", || weir.state("app", "n2") == "passive unhealthy");
     let nodes = out(&weir, &["nodes"]);
-    let row = nodes.lines().find(|line| line.contains(" n2 ")).unwrap_or_else(|| panic!("{nodes}"));
-    assert!(row.ends_with(&saw), "{nodes}");
+    let mut shown = nodes.lines().skip_while(|line| !line.contains(" n2 "));
+    assert!(shown.next().is_some_and(|row| row.contains("  unhealthy  ")), "{nodes}");
+    assert_eq!(shown.next(), Some(&*format!("    {saw}")), "{nodes}");
+    assert!(nodes.lines().all(|line| line.chars().count() <= 80), "{nodes}");
     assert_eq!(json(&weir, "/api/v1/nodes/n2")["pools"][0]["seen"], *saw);
     let why = out(&weir, &["why", "http://esb.test/"]);
     assert!(why.contains(&format!("it is passive (unhealthy): {saw}")), "{why}");
     out(&weir, &["weight", "app", "n1", "2"]);
     let nodes = out(&weir, &["nodes"]);
-    assert!(nodes.lines().any(|line| line.contains(" n1 ") && line.contains(" 2 (file 1) ")), "{nodes}");
+    let mut shown = nodes.lines().skip_while(|line| !line.contains(" n1 "));
+    assert_eq!(shown.nth(1), Some("    weight 2 (file 1)"), "{nodes}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::super::request::ask_json;
 use super::super::status::problem_line;
 use super::super::table::text;
 use crate::app::FAILED;
-use crate::cli::output::{fail, print, warn};
+use crate::cli::output::{fail, print, tell, tell_aside, warn};
 
 /// `weir diff`.
 #[derive(clap::Args)]
@@ -61,13 +61,13 @@ fn check(args: &AdminArgs, text_of_file: Vec<u8>, file: Option<&Path>) -> i32 {
         print(&format!("{answer:#}\n"));
     } else if accepted {
         items(&answer["warnings"]).for_each(|warning| warn(&problem_line(warning)));
-        if !print(&changes(&answer)) {
+        if !tell(&changes(&answer)) {
             return FAILED;
         }
     } else {
         let head = format!("weir: a reload would be refused; generation {} keeps running", text(&answer["generation"]));
         let lines = items(&answer["problems"]).map(|problem| format!("\n  {}", problem_line(problem)));
-        eprintln!("{head}{}", lines.collect::<String>());
+        tell_aside(&(head + &lines.collect::<String>()));
     }
     if accepted { 0 } else { FAILED }
 }

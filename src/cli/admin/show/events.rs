@@ -1,5 +1,6 @@
 //! `weir events`: what happened, and what happens.
 
+use std::io::stdout;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
@@ -12,6 +13,7 @@ use super::super::request::{Told, ask_json, follow};
 use super::super::table::text;
 use crate::app::FAILED;
 use crate::cli::output::{fail, print, warn};
+use crate::cli::screen::for_screen;
 use crate::cli::times::{moment_before, on_the_clock};
 
 /// How many events are shown that happened before a `--follow`.
@@ -103,7 +105,7 @@ impl EventsArgs {
     }
 
     fn line(&self, event: &Value) -> String {
-        if self.args.json { format!("{event}\n") } else { line(event, SystemTime::now()) }
+        if self.args.json { format!("{event}\n") } else { for_screen(&line(event, SystemTime::now()), stdout()) }
     }
 
     /// Shows what comes. A Weir that is gone for a while, as over a restart, is asked again.

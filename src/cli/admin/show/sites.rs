@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::connection::AdminArgs;
 use super::super::request::ask_json;
-use super::super::table::{milliseconds, table, text};
+use super::super::table::{milliseconds, shortened, table, text};
 use crate::app::FAILED;
 use crate::cli::output::{fail, print};
 
@@ -57,7 +57,7 @@ fn lasts(days: i64) -> String {
 }
 
 /// The first, and how many more.
-fn hosts(hosts: &Value) -> String {
+pub(in crate::cli::admin) fn hosts(hosts: &Value) -> String {
     let hosts = hosts.as_array().map(Vec::as_slice).unwrap_or_default();
     let first = hosts.first().map(text).unwrap_or_default();
     match hosts.len() {
@@ -68,13 +68,6 @@ fn hosts(hosts: &Value) -> String {
             format!("{}{more}", shortened(&first, HOSTS.saturating_sub(more.len())))
         }
     }
-}
-
-pub(super) fn shortened(text: &str, room: usize) -> String {
-    if text.chars().count() <= room {
-        return text.to_owned();
-    }
-    text.chars().take(room.saturating_sub(1)).chain(['…']).collect()
 }
 
 #[cfg(test)]

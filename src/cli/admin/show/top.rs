@@ -20,6 +20,7 @@ use super::super::connection::AdminArgs;
 use super::super::request::ask_within;
 use crate::app::{FAILED, shows_color, shows_cursor_moves};
 use crate::cli::output::{fail, print};
+use crate::cli::screen::table_width;
 
 /// How often Weir is asked, and how long an answer may take.
 const EVERY: Duration = Duration::from_secs(1);
@@ -110,7 +111,7 @@ fn print_once(args: &AdminArgs) -> i32 {
     } else {
         let mut view = View::default();
         view.take(Ok(answer), Instant::now());
-        view.whole(SystemTime::now())
+        view.whole(SystemTime::now(), table_width())
     };
     if print(&text) { 0 } else { FAILED }
 }

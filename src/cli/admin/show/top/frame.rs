@@ -6,20 +6,17 @@ use std::time::{Instant, SystemTime};
 use serde_json::Value;
 
 use super::super::super::status::minute_line;
-use super::super::super::table::{milliseconds, text};
-use super::super::sites::shortened;
+use super::super::super::table::{milliseconds, shortened, text};
+use crate::cli::screen::{Size, wrapped};
 use crate::cli::times::{on_the_clock, span};
 
 /// The columns: their titles and widths, 79 with the gaps and the mark.
 const COLUMNS: [(&str, usize); 8] =
     [("NODE", 16), ("POOL", 14), ("STATE", 11), ("REQ/S", 8), ("ERR %", 6), ("P95", 7), ("RUN", 4), ("SESS", 4)];
 
-/// How wide and high the screen is, in characters.
-#[derive(Clone, Copy)]
-pub(super) struct Size {
-    pub(super) width: usize,
-    pub(super) height: usize,
-}
+/// So many lines of the screen the verdict may take, and how far those after the first stand in.
+const MOST_OF_THE_VERDICT: usize = 5;
+const INDENT: usize = 2;
 
 /// A line of the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,7 +147,7 @@ impl View {
 
     /// The screen.
     pub(super) fn frame(&mut self, size: Size, now: Instant, time: SystemTime) -> Vec<Line> {
-        let mut lines = self.head(now, time);
+        let mut lines = self.head(now, time, size.width);
         let rows = self.rows();
         let room = size.height.saturating_sub(lines.len() + 1).max(1);
         let (count, last) = (rows.len(), rows.len().saturating_sub(room));
@@ -163,14 +160,18 @@ impl View {
     }
 
     /// Everything, for a printer or a file.
-    pub(super) fn whole(&self, time: SystemTime) -> String {
+    pub(super) fn whole(&self, time: SystemTime, width: usize) -> String {
         let rows = self.rows();
-        let lines = self.head(Instant::now(), time).into_iter().chain(rows.iter().map(Row::line));
+        let lines = self.head(Instant::now(), time, width).into_iter().chain(rows.iter().map(Row::line));
         lines.map(|line| format!("{}\n", line.text.trim_end())).collect()
     }
 
-    fn head(&self, now: Instant, time: SystemTime) -> Vec<Line> {
-        let plain = |text: String| Line { text: printable(&text), style: Style::Plain };
+    fn head(&self, now: Instant, time: SystemTime, width: usize) -> Vec<Line> {
+        let line = |text: &str, style| Line { text: text.to_owned(), style };
+        let lines = |text: &str, style| -> Vec<Line> {
+            wrapped(&printable(text), width, INDENT).split('\n').map(|text| line(text, style)).collect()
+        };
+        let plain = |text: &str| lines(text, Style::Plain);
         let status = &self.seen.status;
         let title = if self.answered {
             let up = span(status["uptime_seconds"].as_u64().unwrap_or_default());
@@ -185,28 +186,25 @@ impl View {
         };
         let titles: Vec<String> = COLUMNS.iter().map(|(title, _)| (*title).to_owned()).collect();
         let minute = if self.answered { minute_line(&status["last_minute"]) } else { String::new() };
-        vec![
-            plain(title),
-            self.verdict(now),
-            plain(minute),
-            plain(String::new()),
-            Line { text: format!("   {}", columns(&titles)), style: Style::Title },
-        ]
+        let (verdict, style) = self.verdict(now);
+        let mut verdict = lines(&verdict, style);
+        verdict.truncate(MOST_OF_THE_VERDICT);
+        let titles = line(&format!("   {}", columns(&titles)), Style::Title);
+        [plain(&title), verdict, plain(&minute), plain(""), vec![titles]].concat()
     }
 
-    fn verdict(&self, now: Instant) -> Line {
-        let line = |text: &str, style| Line { text: printable(text), style };
+    fn verdict(&self, now: Instant) -> (String, Style) {
         match &self.lost {
             Some((why, since)) if self.answered => {
                 let seconds = now.saturating_duration_since(*since).as_secs();
-                line(&format!("NO CONTACT for {seconds} s, what is below is old: {why}"), Style::Bad)
+                (format!("NO CONTACT for {seconds} s, what is below is old: {why}"), Style::Bad)
             }
-            Some((why, _)) => line(&format!("NO CONTACT: {why}"), Style::Bad),
-            None if !self.answered => line("asking", Style::Plain),
+            Some((why, _)) => (format!("NO CONTACT: {why}"), Style::Bad),
+            None if !self.answered => ("asking".to_owned(), Style::Plain),
             None => {
                 let verdict = &self.seen.status["verdict"];
                 let style = if verdict["word"] == "well" { Style::Good } else { Style::Bad };
-                line(&text(&verdict["sentence"]), style)
+                (text(&verdict["sentence"]), style)
             }
         }
     }
@@ -399,6 +397,19 @@ mod tests {
             assert!(lines.iter().all(|line| line.text.chars().count() <= size.width));
             assert!(lines.len() <= size.height.max(7), "{}", lines.len());
         }
+    }
+
+    #[test]
+    fn a_long_verdict_is_read_to_its_end() {
+        let mut view = some();
+        let sentence = "Degraded: 77 % of pool esb-https's answers in the last minute are 503 (queue full); worker2 is unhealthy in 2 pools";
+        view.seen.status["verdict"]["sentence"] = sentence.into();
+        let shown = shown(&mut view, 24);
+        assert_eq!(shown[1], "Degraded: 77 % of pool esb-https's answers in the last minute are 503 (queue");
+        assert_eq!(shown[2], "  full); worker2 is unhealthy in 2 pools");
+        assert!(shown[5].starts_with("   NODE") && shown[6].starts_with("!! down"), "{shown:#?}");
+        let once = view.whole(SystemTime::now(), 80);
+        assert!(once.lines().all(|line| line.chars().count() <= 80), "{once}");
     }
 
     #[test]

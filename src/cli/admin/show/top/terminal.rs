@@ -4,9 +4,10 @@ use std::io::{self, Write, stdin, stdout};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use super::frame::{Key, Line, Size, Style};
+use super::frame::{Key, Line, Style};
+use crate::cli::screen::{Size, size_of};
 
 const ENTER: &str = "\x1b[?1049h\x1b[?25l";
 const LEAVE: &str = "\x1b[0m\x1b[?25h\x1b[?1049l";
@@ -31,11 +32,7 @@ impl Terminal {
 
     /// Draws what a screen of this size shows, unless it is there already.
     pub(super) fn draw(&mut self, frame: impl FnOnce(Size) -> Vec<Line>) -> io::Result<()> {
-        let size = tcgetwinsize(stdout()).ok().filter(|size| size.ws_col > 0 && size.ws_row > 0);
-        let size = size.map_or(Size { width: 80, height: 24 }, |size| Size {
-            width: size.ws_col.into(),
-            height: size.ws_row.into(),
-        });
+        let size = size_of(stdout()).unwrap_or(Size { width: 80, height: 24 });
         let lines: Vec<String> = frame(size).iter().take(size.height).map(|line| self.styled(line)).collect();
         let screen = format!("\x1b[H{}\x1b[J", lines.join("\r\n"));
         if screen != self.shown {
