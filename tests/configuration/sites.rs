@@ -167,6 +167,14 @@ fn redirects_that_lead_elsewhere_are_fine() {
     }
 }
 
+/// `/app` leads to `/app/`, which a route before it takes: nobody is sent round.
+#[test]
+fn a_redirect_to_what_an_earlier_route_takes_is_fine() {
+    let earlier = "[[site.route]]\nprefix = \"/app/\"\n";
+    let back = "[[site.route]]\nregex = '^/app'\nredirect = { path = \"/app/\", status = 301 }\n";
+    assert_eq!(routes("redirect-to-earlier", &format!("{earlier}{back}")).len(), 2);
+}
+
 #[test]
 fn a_later_route_that_an_earlier_one_leaves_something_to_is_fine() {
     for text in [

@@ -11,6 +11,7 @@ use crate::config::values::redirect::Origin;
 pub(super) fn read(
     section: &Section<'_>,
     site: &Site,
+    earlier: &[Route],
     listeners: &[Listener],
     taken: impl Fn(&str) -> bool,
 ) -> Option<Route> {
@@ -24,6 +25,7 @@ pub(super) fn read(
         hosts: &site.hosts,
         path: None,
         methods: &[],
+        earlier,
     };
     let names = (1..).map(|number| if number == 1 { "redirect".to_owned() } else { format!("redirect{number}") });
     let free = names.map(Arc::<str>::from).find(|name| !taken(name));

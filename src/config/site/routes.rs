@@ -33,7 +33,7 @@ pub(crate) fn read(section: &Section<'_>, site: &Site, context: &RouteContext<'_
     let (mut names, mut earlier) = (RouteNames::new(), Earlier::default());
     for (index, section) in section.sections("route", "site.route").iter().enumerate() {
         let problems = section.problems.count();
-        let route = one(section, index, &names, site, context);
+        let route = one(section, index, &names, &routes, site, context);
         // When a condition could not be read, it is missing here, and the route would seem to take too much.
         if section.problems.count() == problems {
             check_reach(section, &route, earlier.covering(&routes, &route));
@@ -42,7 +42,7 @@ pub(crate) fn read(section: &Section<'_>, site: &Site, context: &RouteContext<'_
         names.entry(Arc::clone(&route.name)).or_insert_with(|| route.at.clone());
         routes.push(route);
     }
-    if let Some(route) = rest::read(section, site, context.listeners, |name| names.contains_key(name)) {
+    if let Some(route) = rest::read(section, site, &routes, context.listeners, |name| names.contains_key(name)) {
         check_reach(section, &route, earlier.covering(&routes, &route));
         routes.push(route);
     }
@@ -52,7 +52,14 @@ pub(crate) fn read(section: &Section<'_>, site: &Site, context: &RouteContext<'_
 /// The names of a site's routes so far, and where each stands in the file.
 type RouteNames = HashMap<Arc<str>, Place>;
 
-fn one(section: &Section<'_>, index: usize, taken: &RouteNames, site: &Site, context: &RouteContext<'_>) -> Route {
+fn one(
+    section: &Section<'_>,
+    index: usize,
+    taken: &RouteNames,
+    earlier: &[Route],
+    site: &Site,
+    context: &RouteContext<'_>,
+) -> Route {
     let path = path(section);
     let methods = methods(section);
     let headers = headers(section);
@@ -64,6 +71,7 @@ fn one(section: &Section<'_>, index: usize, taken: &RouteNames, site: &Site, con
         hosts: &site.hosts,
         path: path.as_ref(),
         methods: &methods,
+        earlier,
     };
     let action = action(section, &origin, site.pool, context);
     refuse_strangers(section, &action);

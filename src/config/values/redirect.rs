@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::paths;
 use crate::config::hosts;
 use crate::config::hosts::HostPattern;
-use crate::config::model::{Listener, PathPattern, Redirect, RedirectTarget};
+use crate::config::model::{Listener, PathPattern, Redirect, RedirectTarget, Route};
 use crate::config::text::choices::Scheme;
 use crate::config::text::errors::Wrong;
 use crate::config::text::section::Section;
@@ -18,6 +18,17 @@ pub(crate) struct Origin<'a> {
     pub(crate) hosts: &'a [HostPattern],
     pub(crate) path: Option<&'a PathPattern>,
     pub(crate) methods: &'a [Arc<str>],
+    /// The routes before it.
+    pub(crate) earlier: &'a [Route],
+}
+
+impl Origin<'_> {
+    /// Whether a route before it takes every request of this path.
+    fn is_taken(&self, path: &str) -> bool {
+        let takes = |route: &Route| route.path.as_ref().is_none_or(|pattern| paths::takes(pattern, path));
+        let all = |route: &&Route| route.methods.is_empty() && route.headers.is_empty();
+        self.earlier.iter().filter(all).any(takes)
+    }
 }
 
 /// Reads the table. A redirect that a client could follow without end is refused.
@@ -69,7 +80,7 @@ fn leads_back(redirect: &Redirect, origin: &Origin<'_>, listener: &Listener) -> 
     let same_host = |host: &str| origin.hosts.iter().any(|own| answers_to(own, host));
     let same_path = |path: &str| {
         let bare = path.split(['?', ';', '#']).next().unwrap_or_default();
-        origin.path.is_none_or(|pattern| paths::takes(pattern, bare))
+        origin.path.is_none_or(|pattern| paths::takes(pattern, bare)) && !origin.is_taken(bare)
     };
     let written = !matches!((scheme, host, port, path), (None, None, None, None));
     written
@@ -113,7 +124,7 @@ fn split_port(authority: &str) -> (&str, Option<u16>) {
 }
 
 /// `https://esb.wso2.com/x?y`, in lower case up to its path.
-fn url(text: &str) -> Result<Arc<str>, Wrong> {
+pub(crate) fn url(text: &str) -> Result<Arc<str>, Wrong> {
     let wrong = |advice: &str| Wrong::new(format!("{} is not a URL to go to", quoted(text)), advice);
     if let Some(wrong) = variable(text) {
         return Err(wrong);
