@@ -48,6 +48,47 @@ pub mod config {
         Ok(Checked { warnings: Vec::new() })
     }
 
+    /// Every value is one: the text is to be TOML whatever stands in nginx's.
+    pub mod rules {
+        use std::net::SocketAddr;
+
+        use ipnet::IpNet;
+
+        pub fn limits(_: &str, _: &str) -> (u64, u64) {
+            (0, u64::MAX)
+        }
+
+        pub fn listens_on(_: SocketAddr) -> Result<(), String> {
+            Ok(())
+        }
+
+        pub fn host(text: &str) -> Option<String> {
+            Some(text.to_ascii_lowercase())
+        }
+
+        pub fn domain_of_cookie(text: &str) -> Option<String> {
+            host(text)
+        }
+
+        pub fn network(text: &str) -> Option<IpNet> {
+            text.parse().ok()
+        }
+
+        pub fn fits_no_path(_: &str) -> bool {
+            false
+        }
+
+        macro_rules! anything {
+            ($($name:ident)*) => { $(pub fn $name(_: &str) -> bool { true })* };
+        }
+
+        anything! {
+            is_one_host is_server_name is_node is_path is_compared is_expression is_url is_beginning is_field_to_node
+            is_field_to_client is_field_value is_host_value is_content_type is_cookie_name is_path_of_own_cookie
+            is_path_of_cookie are_statuses are_failures
+        }
+    }
+
     pub struct Checked {
         pub warnings: Vec<Problem>,
     }

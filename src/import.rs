@@ -5,6 +5,6 @@ mod nginx;
 
 pub use self::nginx::class::Class;
 pub use self::nginx::known::{LACKS, PROTECTS, SETTLED};
-pub use self::nginx::report::Report;
+pub use self::nginx::report::{Line, Report};
 pub use self::nginx::source::Input;
 pub use self::nginx::{Imported, import};

@@ -13,6 +13,7 @@ mod model;
 pub mod orders_file;
 mod pool;
 mod pools_without_nodes;
+pub(crate) mod rules;
 mod server;
 mod site;
 mod text;

@@ -2,13 +2,13 @@
 
 pub(crate) mod active;
 mod balance;
-mod cookies;
+pub(crate) mod cookies;
 mod eject;
 mod health;
 pub(crate) mod members;
 mod node_tls;
 mod retry;
-mod sticky;
+pub(crate) mod sticky;
 
 use std::sync::Arc;
 

@@ -4,6 +4,7 @@
 pub(super) mod class;
 mod kept;
 pub(super) mod known;
+mod numbers;
 mod parse;
 mod pool;
 mod render;
@@ -30,7 +31,7 @@ use self::report::{Report, Verdicts};
 use self::scope::Scope;
 use self::site::access::{Zones, logs};
 use self::site::listen::Listeners;
-use self::site::{Sites, lost};
+use self::site::{Answered, Sites, lost};
 use self::source::Input;
 use self::table::Table;
 use crate::config;
@@ -98,6 +99,7 @@ fn looked_at(http: &[&Directive], tree: &Tree, prefix: &Path, verdicts: &Verdict
         names: values::Names::default(),
         kept: Vec::new(),
         own_rates: false,
+        answered: Answered::default(),
     };
     sites.listeners.expect(&servers, &scope);
     servers.iter().for_each(|server| sites.add(server, &scope));

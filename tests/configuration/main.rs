@@ -12,6 +12,7 @@ use weir::config::{self, Action, Config, Form, HostPattern, LogFormat, LogTarget
 mod compare;
 mod defaults;
 mod import;
+mod import_values;
 mod management;
 #[path = "../docs/patience.rs"]
 mod patience;

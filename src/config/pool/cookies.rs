@@ -74,7 +74,7 @@ fn flags(section: &Section<'_>) -> CookieFlags {
 }
 
 /// A Path of a cookie: what cannot end the attribute.
-fn path(text: &str) -> Result<Arc<str>, Wrong> {
+pub(crate) fn path(text: &str) -> Result<Arc<str>, Wrong> {
     let fits = |byte: u8| byte.is_ascii_graphic() && byte != b';' && byte != b'$';
     match text.starts_with('/') && text.bytes().all(fits) {
         true => Ok(text.into()),
@@ -86,7 +86,7 @@ fn path(text: &str) -> Result<Arc<str>, Wrong> {
 }
 
 /// In lower case, and without a dot in front, which browsers ignore too (RFC 6265 section 5.2.3).
-fn domain(text: &str) -> Result<Arc<str>, Wrong> {
+pub(crate) fn domain(text: &str) -> Result<Arc<str>, Wrong> {
     let lower = text.to_ascii_lowercase();
     let bare = lower.strip_prefix('.').unwrap_or(&lower);
     match hosts::is_name(bare) {

@@ -104,7 +104,7 @@ fn has_table(mode: choices::StickyMode) -> bool {
 }
 
 /// The name of a cookie.
-pub(super) fn cookie_name(text: &str) -> Result<Arc<str>, Wrong> {
+pub(crate) fn cookie_name(text: &str) -> Result<Arc<str>, Wrong> {
     match is_token(text) {
         true => Ok(text.into()),
         false => Err(Wrong::new(
@@ -115,7 +115,7 @@ pub(super) fn cookie_name(text: &str) -> Result<Arc<str>, Wrong> {
 }
 
 // A semicolon would end the cookie's attribute.
-fn cookie_path(text: &str) -> Result<Arc<str>, Wrong> {
+pub(crate) fn cookie_path(text: &str) -> Result<Arc<str>, Wrong> {
     match text.split_once([';', '?']) {
         Some(_) => Err(Wrong::new(
             format!("{} is no path of a cookie", quoted(text)),

@@ -20,7 +20,7 @@ pub(crate) struct Binds {
 }
 
 /// The admin address when the file has none.
-pub(super) const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9180);
+pub(crate) const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9180);
 const ADMIN_NAME: &str = "[admin]";
 
 /// Reads one listener.
@@ -133,7 +133,7 @@ impl Binds {
 
 // Listeners may share a port on different addresses. As in nginx, the more specific address wins. The admin address is
 // bound without sharing, so a listener on all addresses and the admin address cannot have the same port.
-fn shadows(admin: SocketAddr, bind: SocketAddr) -> bool {
+pub(crate) fn shadows(admin: SocketAddr, bind: SocketAddr) -> bool {
     let general = admin.ip().is_unspecified() || bind.ip().is_unspecified();
     general && admin.is_ipv4() == bind.is_ipv4() && admin.port() == bind.port()
 }

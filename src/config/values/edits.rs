@@ -149,7 +149,7 @@ fn removed(name: &Text<'_>, direction: Direction, names: &mut FieldNames) -> Opt
 
 /// Refuses fields that only Weir may write: those that control the connection, and those that tell the node about the
 /// client.
-fn changeable(text: &str, direction: Direction) -> Result<Arc<str>, Wrong> {
+pub(crate) fn changeable(text: &str, direction: Direction) -> Result<Arc<str>, Wrong> {
     let name = field_name(text)?;
     let lower = text.to_ascii_lowercase();
     if OF_THE_CONNECTION.contains(&lower.as_str()) {

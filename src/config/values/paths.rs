@@ -134,7 +134,7 @@ pub(crate) fn regex(text: &str) -> Result<Regex, Wrong> {
 
 /// Whether an expression begins like `^services`, as in frameworks whose paths have no leading slash. With alternatives
 /// it may be correct, so those are not reported.
-fn begins_without_slash(text: &str) -> bool {
+pub(crate) fn begins_without_slash(text: &str) -> bool {
     let bare = text.strip_prefix("(?i)").unwrap_or(text);
     !text.contains('|')
         && bare.strip_prefix('^').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()))

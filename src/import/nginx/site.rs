@@ -20,6 +20,7 @@ use std::collections::HashSet;
 
 use self::access::Zones;
 use self::action::Action;
+pub(super) use self::conditions::Earlier as Answered;
 use self::listen::{Listeners, Listens};
 use self::names::{Face, Role, Taken};
 use self::path_change::Matched;
@@ -52,6 +53,8 @@ pub(super) struct Sites<'a, 'b> {
     pub(super) kept: Vec<Kept>,
     /// Of the server that is read: some locations have rates of their own.
     pub(super) own_rates: bool,
+    /// Of the server that is read: the requests that its `if` blocks answer.
+    pub(super) answered: Answered,
 }
 
 impl<'a> Sites<'a, '_> {
@@ -214,6 +217,7 @@ impl<'a> Sites<'a, '_> {
     /// others, until one of them, or a `return`, answers everything.
     fn before_locations(&mut self, table: &mut Table, server: &'a Directive, scope: &Scope<'a>) -> Before {
         let mut before = Before { taken: Vec::new(), rest: Rest::Open };
+        self.answered = Answered::default();
         // An `if` that refuses requests stands among them and is not imported.
         let refuses = !guards::unread(scope).is_empty();
         let decides = |name: &str| matches!(name, "rewrite" | "return" | "break" | "if");
@@ -247,24 +251,13 @@ impl<'a> Sites<'a, '_> {
                     before.rest = Rest::Answered(Action::Own("redirect", redirect));
                     break;
                 }
+                (Requests::None, _) => {}
                 (Requests::All | Requests::Unclear, _) => {
                     before.rest = Rest::Closed;
                     break;
                 }
                 (Requests::Some(expression), redirect) => {
-                    if before.taken.iter().any(|taken| taken.as_str() == expression.as_str()) {
-                        self.verdicts.say(one, Ignored, "", "never reached: a line before it takes the same paths");
-                        continue;
-                    }
-                    let mut route = Table::new("[[site.route]]", &one.at);
-                    let (key, value) = rewrites::condition(&expression);
-                    route.set(key, value);
-                    match redirect {
-                        Some(redirect) => route.set("redirect", redirect),
-                        None => route.set("answer", GAP),
-                    }
-                    table.below.push(route);
-                    before.taken.push(expression);
+                    table.below.extend(before.route(one, expression, redirect, self.verdicts));
                 }
             }
         }
@@ -282,6 +275,10 @@ impl<'a> Sites<'a, '_> {
             return None;
         }
         let branch = conditions::of_server(one, scope)?;
+        if self.answered.take(&branch.requests) {
+            self.taken_before(one);
+            return None;
+        }
         branch.told(self.verdicts);
         let route = self.branch(&branch, None, scope)?;
         Some((route, branch.requests == conditions::Requests::All))
@@ -318,6 +315,30 @@ enum Rest {
 }
 
 impl Before {
+    /// The route of a `rewrite` of these paths. Nothing, with a verdict, where a line before it takes them.
+    fn route(
+        &mut self,
+        one: &Directive,
+        paths: regex::bytes::Regex,
+        redirect: Option<String>,
+        verdicts: &Verdicts,
+    ) -> Option<Table> {
+        let (key, value) = rewrites::condition(&paths);
+        let same = |taken: &regex::bytes::Regex| taken.as_str() == paths.as_str();
+        if self.taken.iter().any(same) || key == "path" && self.takes(value.trim_matches('"')) {
+            verdicts.say(one, Ignored, "", "never reached: a line before it takes the same paths");
+            return None;
+        }
+        let mut route = Table::new("[[site.route]]", &one.at);
+        route.set(key, value);
+        match redirect {
+            Some(redirect) => route.set("redirect", redirect),
+            None => route.set("answer", GAP),
+        }
+        self.taken.push(paths);
+        Some(route)
+    }
+
     fn takes(&self, path: &str) -> bool {
         self.taken.iter().any(|expression| expression.is_match(path.as_bytes()))
     }

@@ -13,6 +13,7 @@ use super::scope::Scope;
 use super::site::{Sites, access};
 use super::table::Table;
 use super::values;
+use crate::config::rules;
 
 /// Whether the block passes TLS through.
 pub(super) fn passes(stream: &Directive) -> bool {
@@ -200,12 +201,17 @@ fn take(taken: &mut Taken, name: &str, masks: bool, map: &Directive, verdicts: &
             let note = format!("{name}: without `hostnames` nginx takes it for a name that nobody has");
             verdicts.say(map, Changed, "hosts", note);
         }
-        _ => match name.strip_prefix('.') {
-            Some(rest) => {
-                taken.hosts.extend([rest.to_ascii_lowercase(), format!("*.{}", rest.to_ascii_lowercase())]);
-            }
-            None => taken.hosts.push(name.to_ascii_lowercase()),
-        },
+        _ => {
+            let written = match name.strip_prefix('.') {
+                Some(rest) => vec![rest.to_owned(), format!("*{name}")],
+                None => vec![name.to_owned()],
+            };
+            let Some(hosts) = written.iter().map(|host| rules::host(host)).collect::<Option<Vec<_>>>() else {
+                verdicts.missing(map, format!("{name}: no host name; so the default is left out"));
+                return false;
+            };
+            taken.hosts.extend(hosts);
+        }
     }
     true
 }

@@ -46,14 +46,9 @@ pub(super) fn time(text: &str) -> Option<String> {
     milliseconds(text).filter(|time| *time > 0).map(duration)
 }
 
-/// A whole number as Weir takes it, from 1 to a million. nginx takes zeros before it, which TOML does not.
-pub(super) fn number(text: &str) -> Option<String> {
-    text.parse::<u32>().ok().filter(|number| (1..=1_000_000).contains(number)).map(|number| number.to_string())
-}
-
-/// As [`number`]; 0 is one too.
-pub(super) fn number_or_zero(text: &str) -> Option<String> {
-    if text == "0" { Some(text.to_owned()) } else { number(text) }
+/// A whole number. nginx takes zeros before it, which TOML does not.
+pub(super) fn number(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 /// `100m`, `64k`, `1g`, `512` → bytes.
@@ -108,6 +103,17 @@ pub(super) fn text(plain: &str) -> String {
 pub(super) fn texts<'a>(plain: impl IntoIterator<Item = &'a str>) -> String {
     let all: Vec<String> = plain.into_iter().map(text).collect();
     format!("[{}]", all.join(", "))
+}
+
+/// Whether `$http_` and the like may have this behind them, and nothing else stands there.
+pub(super) fn is_variable(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// Gives a key of an inline table this value, or none, whatever it had before.
+pub(super) fn put(pairs: &mut Vec<(String, String)>, key: &str, value: Option<String>) {
+    pairs.retain(|(known, _)| known != key);
+    pairs.extend(value.map(|value| (key.to_owned(), value)));
 }
 
 /// `{ a = 1, b = "x" }`. A key that is written twice has its last value, as nginx reads parameters.

@@ -1,5 +1,8 @@
 //! `proxy_cookie_domain`, `proxy_cookie_path` and `proxy_cookie_flags`: what changes in the cookies of nodes.
 
+use std::collections::HashSet;
+
+use crate::config::rules;
 use crate::import::nginx::class::Class::{Changed, Ignored, Refused, Same};
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
@@ -9,8 +12,7 @@ use crate::import::nginx::values;
 /// The table `cookies` of the pool, where the place says something of them.
 pub(super) fn read(scope: &Scope<'_>, verdicts: &Verdicts) -> Option<String> {
     let mut table = Vec::new();
-    let domains: Vec<String> =
-        scope.all("proxy_cookie_domain").into_iter().filter_map(|one| domain(one, verdicts)).collect();
+    let domains = domains(scope, verdicts);
     if !domains.is_empty() {
         table.push(("domain".to_owned(), format!("[{}]", domains.join(", "))));
     }
@@ -23,6 +25,9 @@ pub(super) fn read(scope: &Scope<'_>, verdicts: &Verdicts) -> Option<String> {
         match flags(one, verdicts) {
             Some(_) if all.is_some() => verdicts.say(one, Ignored, "", "an earlier line takes every cookie"),
             Some((None, pairs)) => all = Some(pairs),
+            Some((Some(name), _)) if is_named(&named, &name) => {
+                verdicts.say(one, Ignored, "", "an earlier line takes this cookie");
+            }
             Some((Some(name), pairs)) => named.push((name, pairs)),
             None => {}
         }
@@ -41,11 +46,29 @@ pub(super) fn read(scope: &Scope<'_>, verdicts: &Verdicts) -> Option<String> {
     (!table.is_empty()).then(|| values::inline(&table))
 }
 
+fn is_named(named: &[(String, Pairs)], name: &str) -> bool {
+    named.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
+}
+
+/// Pairs of `proxy_cookie_domain`. Of two for one Domain nginx takes the first.
+fn domains(scope: &Scope<'_>, verdicts: &Verdicts) -> Vec<String> {
+    let (mut written, mut taken) = (Vec::new(), HashSet::new());
+    for one in scope.all("proxy_cookie_domain") {
+        let Some((from, to)) = domain(one, verdicts) else { continue };
+        let pair = [("from".to_owned(), values::text(&from)), ("to".to_owned(), values::text(&to))];
+        if taken.insert(from) {
+            verdicts.same(one, "cookies.domain");
+            written.push(values::inline(&pair));
+        } else {
+            verdicts.say(one, Ignored, "", "an earlier line takes this Domain");
+        }
+    }
+    written
+}
+
 /// Pairs of `proxy_cookie_path`, but for what `upstream-path` does anyway.
 fn paths(scope: &Scope<'_>, verdicts: &Verdicts) -> Vec<String> {
-    let fits = |text: &str| {
-        text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic() && !b";$".contains(&byte))
-    };
+    let fits = |text: &str| rules::is_path_of_cookie(text);
     let mut pairs: Vec<(&str, &str)> = Vec::new();
     // What the lines so far take, and whether one of them has no counterpart.
     let (mut taken, mut lost): (Vec<&str>, bool) = (Vec::new(), false);
@@ -75,21 +98,17 @@ fn paths(scope: &Scope<'_>, verdicts: &Verdicts) -> Vec<String> {
     pairs.iter().map(written).collect()
 }
 
-fn domain(one: &Directive, verdicts: &Verdicts) -> Option<String> {
-    let is_name = |text: &str| {
-        let fits = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_');
-        !text.is_empty() && text.chars().all(fits)
-    };
+/// The Domain and what stands for it.
+fn domain(one: &Directive, verdicts: &Verdicts) -> Option<(String, String)> {
+    let is_host = |text: &str| matches!(text, "$host" | "$http_host" | "${host}");
+    let new = |text: &str| if is_host(text) { Some("$host".to_owned()) } else { rules::domain_of_cookie(text) };
     match one.words.as_slice() {
         [off] if off == "off" => {
             verdicts.say(one, Same, "", "cookies keep their Domain");
             None
         }
-        [from, to] if is_name(from) && (is_name(to) || matches!(to.as_str(), "$host" | "$http_host" | "${host}")) => {
-            verdicts.same(one, "cookies.domain");
-            let to = if to.contains('$') { "$host" } else { to };
-            let pair = [("from".to_owned(), values::text(from)), ("to".to_owned(), values::text(to))];
-            Some(values::inline(&pair))
+        [from, to] if rules::domain_of_cookie(from).is_some() && new(to).is_some() => {
+            rules::domain_of_cookie(from).zip(new(to))
         }
         _ => {
             verdicts.missing(one, "the whole Domain, and a name or $host for it; no regular expressions");
@@ -107,7 +126,7 @@ fn flags(one: &Directive, verdicts: &Verdicts) -> Option<(Option<String>, Pairs)
         verdicts.say(one, Same, "", "cookies keep their flags");
         return None;
     }
-    let Some(pairs) = flags.iter().map(|flag| pair(flag)).collect::<Option<Pairs>>() else {
+    let Some(pairs) = flags_of(flags.iter().map(String::as_str)) else {
         verdicts.say(
             one,
             Refused,
@@ -116,13 +135,17 @@ fn flags(one: &Directive, verdicts: &Verdicts) -> Option<(Option<String>, Pairs)
         );
         return None;
     };
-    let token = |letter: u8| letter.is_ascii_alphanumeric() || b"!#%&'*+-.^_`|".contains(&letter);
+    let says = |key: &str, value: &str| pairs.iter().any(|(own, said)| own == key && said == value);
+    if says("secure", "false") && says("same-site", "\"none\"") {
+        verdicts.missing(one, "samesite=none needs secure: browsers drop such a cookie");
+        return None;
+    }
     match cookie.as_str() {
         "~" | "~.*" | "~." | "~^" => {
             verdicts.same(one, "cookies");
             Some((None, pairs))
         }
-        name if name.bytes().all(token) => {
+        name if rules::is_cookie_name(name) && !name.contains(['~', '$']) => {
             verdicts.same(one, "cookies.named");
             Some((Some(name.to_owned()), pairs))
         }
@@ -131,6 +154,16 @@ fn flags(one: &Directive, verdicts: &Verdicts) -> Option<(Option<String>, Pairs)
             None
         }
     }
+}
+
+/// The keys for these flags, each with its last value. Nothing where one is none.
+fn flags_of<'a>(flags: impl Iterator<Item = &'a str>) -> Option<Pairs> {
+    let mut pairs = Pairs::new();
+    for flag in flags {
+        let (key, value) = pair(flag)?;
+        values::put(&mut pairs, &key, Some(value));
+    }
+    Some(pairs)
 }
 
 fn pair(flag: &str) -> Option<(String, String)> {
@@ -154,7 +187,7 @@ fn flags_of_path(one: &Directive, verdicts: &Verdicts) -> Option<Pairs> {
     let [from, to] = one.words.as_slice() else { return None };
     let flags = to.strip_prefix(from.as_str())?.strip_prefix(';')?;
     let flags = flags.split(';').map(str::trim).filter(|flag| !flag.is_empty());
-    let pairs = flags.map(|flag| pair(flag).filter(|(_, value)| value != "false")).collect::<Option<Pairs>>()?;
+    let pairs = flags_of(flags).filter(|pairs| pairs.iter().all(|(_, value)| value != "false"))?;
     verdicts.say(one, Changed, "cookies", "the flags of every cookie, whatever its Path");
     Some(pairs)
 }

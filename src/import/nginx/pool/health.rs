@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::target::Target;
+use crate::config::rules;
 use crate::import::nginx::class::Class::{Changed, Refused, Same};
+use crate::import::nginx::numbers;
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
 use crate::import::nginx::values;
@@ -21,18 +23,22 @@ pub(super) fn read(
     let mut probe: Pairs = vec![("kind".to_owned(), kind.to_owned())];
     let (mut interval, mut rise, mut fall) = ("\"5s\"".to_owned(), "1".to_owned(), "1".to_owned());
     let mut mandatory = false;
-    let count = |value: &str| values::number(value).filter(|number| number.len() <= 4 && number != "0");
+    let count =
+        |value: &str, key| numbers::number(value, ("pool.health", key), one, verdicts).filter(|_| !is_zero(value));
     for word in &one.words {
         let (name, value) = word.split_once('=').unwrap_or((word, ""));
         let taken = match name {
             "interval" => values::time(value).map(|time| interval = time),
-            "passes" => count(value).map(|number| rise = number),
-            "fails" => count(value).map(|number| fall = number),
-            "uri" => path(value).map(|path| probe.push(("path".to_owned(), path))),
-            "port" => port(value).map(|port| probe.push(("port".to_owned(), port))),
+            "passes" => count(value, "rise").map(|number| rise = number),
+            "fails" => count(value, "fall").map(|number| fall = number),
+            "uri" => path(value).map(|path| values::put(&mut probe, "path", Some(path))),
+            "port" => port(value).map(|port| values::put(&mut probe, "port", Some(port))),
             "match" => match matches.get(value) {
                 Some(block) => {
-                    probe.extend(conditions(block, verdicts)?);
+                    let asked = conditions(block, verdicts)?;
+                    // The last match counts, with all that it says.
+                    ["status", "contains"].into_iter().for_each(|key| values::put(&mut probe, key, None));
+                    probe.extend(asked);
                     Some(())
                 }
                 None => {
@@ -69,9 +75,12 @@ pub(super) fn read(
     Some(values::inline(&pairs))
 }
 
+fn is_zero(value: &str) -> bool {
+    values::number(value) == Some(0)
+}
+
 fn path(value: &str) -> Option<String> {
-    let fits = |byte: u8| byte.is_ascii_graphic() && !b"#$\\".contains(&byte);
-    (value.starts_with('/') && value.bytes().all(fits)).then(|| values::text(value))
+    (rules::is_path(value) && !value.contains(['$', '\\'])).then(|| values::text(value))
 }
 
 fn port(value: &str) -> Option<String> {
@@ -106,11 +115,7 @@ fn conditions(block: &Directive, verdicts: &Verdicts) -> Option<Pairs> {
 }
 
 fn is_status(code: &str) -> bool {
-    let one = |code: &str| code.parse::<u16>().ok().filter(|code| (100..=599).contains(code));
-    match code.split_once('-') {
-        Some((first, last)) => one(first).zip(one(last)).is_some_and(|(first, last)| first <= last),
-        None => one(code).is_some(),
-    }
+    rules::are_statuses(code) && !code.contains([',', ' '])
 }
 
 /// A regular expression that is a text.

@@ -1,5 +1,6 @@
 //! `proxy_redirect`: pairs of texts. `$host`, `$scheme` and the like are those of the server around, where it says them.
 
+use crate::config::rules;
 use crate::import::nginx::class::Class::{Changed, Same};
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
@@ -83,7 +84,5 @@ const HOSTS: [&str; 3] = ["$http_host", "$server_name", "$host"];
 
 /// A URL or path, without anything that nginx would replace.
 fn is_plain(text: &str) -> bool {
-    let whole =
-        ["http://", "https://"].iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
-    (whole || text.starts_with('/')) && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'$')
+    rules::is_beginning(text) && !text.contains('$')
 }

@@ -1,9 +1,13 @@
 //! What a place says about the way to the nodes: TLS, time limits, retries, redirects.
 
+use std::collections::HashSet;
+
 use super::cookies;
 use super::redirects;
 use super::target::Target;
+use crate::config::rules;
 use crate::import::nginx::class::Class::{Changed, Ignored, Missing, Narrower, Refused, Same, Wider};
+use crate::import::nginx::numbers;
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
 use crate::import::nginx::scope::Scope;
@@ -52,14 +56,15 @@ impl Settings {
             self.next_upstream(one, verdicts);
         }
         if let Some(one) = scope.one("proxy_next_upstream_tries") {
-            match values::number_or_zero(one.word()) {
+            match values::number(one.word()) {
                 None => verdicts.say(one, Refused, "tries", "write a number"),
-                Some(tries) if tries == "0" => verdicts.say(one, Changed, "tries", "at most three nodes are tried"),
-                Some(tries) if !self.keys.iter().any(|(key, _)| key == "tries") => {
-                    self.set("tries", tries);
+                Some(0) => verdicts.say(one, Changed, "tries", "at most three nodes are tried"),
+                Some(_) => {
                     verdicts.same(one, "tries");
+                    let known = self.keys.iter().any(|(key, _)| key == "tries");
+                    let tries = numbers::number(one.word(), ("pool", "tries"), one, verdicts);
+                    tries.filter(|_| !known).into_iter().for_each(|tries| self.set("tries", tries));
                 }
-                Some(_) => verdicts.same(one, "tries"),
             }
         }
         if self.tries_once() {
@@ -95,7 +100,7 @@ impl Settings {
                 "invalid_header" | "updating" => {}
                 "non_idempotent" => verdicts
                     .missing(one, "non_idempotent: write non-idempotent = true on a route whose requests only read"),
-                status => match status.strip_prefix("http_").filter(|status| status.len() == 3) {
+                status => match status.strip_prefix("http_").filter(|status| rules::are_failures(status)) {
                     Some(status) => {
                         on.push(status);
                         let note = "SOAP faults are answers with 500: those would be asked for again";
@@ -107,6 +112,8 @@ impl Settings {
                 },
             }
         }
+        let mut seen = HashSet::new();
+        on.retain(|word| seen.insert(*word));
         if !on.is_empty() && on != ["connect", "reset", "timeout"] {
             self.set("retry-on", values::texts(on));
         }
@@ -215,7 +222,14 @@ fn tls(target: &Target<'_>, scope: &Scope<'_>, pass: &Directive, verdicts: &Verd
         }
         None => host,
     };
-    if (on || checks) && wanted.parse::<std::net::IpAddr>().is_err() && !wanted.is_empty() {
+    let asked = (on || checks) && wanted.parse::<std::net::IpAddr>().is_err() && !wanted.is_empty();
+    if asked && !rules::is_server_name(&wanted) {
+        let said = name.or(sends).or(verify).unwrap_or(pass);
+        verdicts.missing(
+            said,
+            format!("{wanted} is no name of a host: nodes are asked for the name that they have in Weir"),
+        );
+    } else if asked {
         pairs.push(("server-name".to_owned(), values::text(&wanted)));
     }
     values::inline(&pairs)

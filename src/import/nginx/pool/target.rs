@@ -1,5 +1,6 @@
 //! What a pool is made of: the target of `proxy_pass`, and the servers behind it.
 
+use crate::config::rules;
 use crate::import::nginx::class::Class::Refused;
 use crate::import::nginx::parse::{Directive, Origin};
 use crate::import::nginx::report::Verdicts;
@@ -43,6 +44,6 @@ impl Endpoint {
 
 pub(super) fn address(text: &str, usual: u16) -> Option<(String, u16)> {
     let (host, port) = values::host_and_port(text)?;
-    let fits = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_' | ':');
-    (!host.is_empty() && host.chars().all(fits)).then(|| (host, port.unwrap_or(usual)))
+    let port = port.unwrap_or(usual);
+    (rules::is_node(&host) && port > 0).then_some((host, port))
 }

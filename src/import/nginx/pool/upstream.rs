@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use super::target::{Endpoint, address};
+use crate::config::rules;
 use crate::import::nginx::class::Class::{Better, Changed, Ignored, Narrower, Refused, Same, Wider};
+use crate::import::nginx::numbers;
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
 use crate::import::nginx::table::Table;
@@ -14,10 +16,11 @@ pub(super) fn read(block: &Directive, table: &mut Table, verdicts: &Verdicts) ->
     let mut endpoints: Vec<Endpoint> = Vec::new();
     let mut seen = HashSet::new();
     let mut failures = Failures::default();
+    let hashes = block.inside().iter().any(|one| matches!(one.name.as_str(), "hash" | "ip_hash"));
     for one in block.inside() {
         match one.name.as_str() {
             "server" => {
-                let Some(endpoint) = server(one, &mut failures, verdicts) else { continue };
+                let Some(endpoint) = server(one, hashes, &mut failures, verdicts) else { continue };
                 if seen.insert((endpoint.host.clone(), endpoint.port)) {
                     endpoints.push(endpoint);
                 } else {
@@ -41,7 +44,7 @@ pub(super) fn read(block: &Directive, table: &mut Table, verdicts: &Verdicts) ->
     Some(endpoints)
 }
 
-fn server(one: &Directive, failures: &mut Failures, verdicts: &Verdicts) -> Option<Endpoint> {
+fn server(one: &Directive, hashes: bool, failures: &mut Failures, verdicts: &Verdicts) -> Option<Endpoint> {
     let word = one.word();
     if word.starts_with("unix:") {
         verdicts.missing(one, "nodes are reached over TCP, not over a unix socket");
@@ -51,42 +54,71 @@ fn server(one: &Directive, failures: &mut Failures, verdicts: &Verdicts) -> Opti
         verdicts.say(one, Refused, "", format!("{word} is no address of a node"));
         return None;
     };
-    let mut keys = Vec::new();
     let named = host.parse::<std::net::IpAddr>().is_err();
     failures.begin_server();
     let (class, note) = if named { (Better, "the name is resolved again when its TTL is over") } else { (Same, "") };
     verdicts.say(one, class, "[[node]]", note);
+    let mut keys = Vec::new();
     for parameter in one.words.iter().skip(1) {
         let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         match key {
-            "weight" if values::number(value).is_none() => {
-                verdicts.say(one, Refused, "", format!("{parameter}: write a number from 1; down takes a server out"));
-            }
-            "max_conns" if value != "0" && values::number(value).is_none() => {
-                verdicts.say(one, Refused, "", format!("{parameter}: write a number"));
-            }
-            "weight" => keys.extend(values::number(value).map(|weight| ("weight".to_owned(), weight))),
-            "backup" => keys.push(("backup".to_owned(), "true".to_owned())),
-            "max_conns" if value != "0" => {
-                keys.extend(values::number(value).map(|most| ("max-requests".to_owned(), most)));
-                verdicts.say(one, Changed, "max-requests", "requests are counted, not connections");
-            }
-            "slow_start" | "fail_timeout" if values::milliseconds(value).is_none() => {
-                verdicts.say(one, Refused, "", format!("{parameter}: write a time such as 30s"));
-            }
-            "slow_start" => keys.extend(values::time(value).map(|time| ("slow-start".to_owned(), time))),
-            "max_fails" => failures.add(Some(value), None),
-            "fail_timeout" => failures.add(None, Some(value)),
-            "resolve" | "max_conns" => {}
             "down" => {
                 verdicts.say(one, Changed, "", "left out, since it is down: add it when it is there");
                 return None;
             }
-            other => verdicts.missing(one, format!("{other}: Weir has nothing like it")),
+            "max_fails" => failures.add(count_of_failures(one, value, verdicts).as_deref(), None),
+            "fail_timeout" if is_time(one, parameter, value, verdicts) => failures.add(None, Some(value)),
+            "resolve" | "fail_timeout" => {}
+            "slow_start" if hashes => verdicts.add(one, "slow_start: without effect where keys have their node"),
+            _ => own_key(one, parameter, &mut keys, verdicts),
         }
     }
     failures.end_of_server();
     Some(Endpoint { host, port, keys, at: one.at.clone() })
+}
+
+/// What a parameter says of this node alone. The last one of a name counts.
+fn own_key(one: &Directive, parameter: &str, keys: &mut Vec<(String, String)>, verdicts: &Verdicts) {
+    let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+    let number = values::number(value);
+    match key {
+        "weight" if number.is_none_or(|weight| weight == 0) => {
+            verdicts.say(one, Refused, "", format!("{parameter}: write a number from 1; down takes a server out"));
+        }
+        "weight" => values::put(keys, "weight", numbers::number(value, ("pool.nodes", "weight"), one, verdicts)),
+        "backup" => values::put(keys, "backup", Some("true".to_owned())),
+        "max_conns" if number.is_none() => {
+            verdicts.say(one, Refused, "", format!("{parameter}: write a number"));
+        }
+        "max_conns" if number == Some(0) => values::put(keys, "max-requests", None),
+        "max_conns" => {
+            verdicts.say(one, Changed, "max-requests", "requests are counted, not connections");
+            let most = numbers::number(value, ("pool.nodes", "max-requests"), one, verdicts);
+            values::put(keys, "max-requests", most);
+        }
+        "slow_start" if is_time(one, parameter, value, verdicts) => {
+            values::put(keys, "slow-start", values::time(value));
+        }
+        "slow_start" => {}
+        other => verdicts.missing(one, format!("{other}: Weir has nothing like it")),
+    }
+}
+
+fn is_time(one: &Directive, parameter: &str, value: &str, verdicts: &Verdicts) -> bool {
+    let is_time = values::milliseconds(value).is_some();
+    if !is_time {
+        verdicts.say(one, Refused, "", format!("{parameter}: write a time such as 30s"));
+    }
+    is_time
+}
+
+/// The number of `max_fails`. Nothing, with a verdict, where it is none.
+fn count_of_failures(one: &Directive, value: &str, verdicts: &Verdicts) -> Option<String> {
+    let failures = numbers::number(value, ("pool.eject", "failures"), one, verdicts);
+    if failures.is_none() {
+        verdicts.say(one, Refused, "", "max_fails: write a number");
+    }
+    failures
 }
 
 /// Directives about the whole upstream.
@@ -127,7 +159,7 @@ fn about_all(one: &Directive, block: &Directive, table: &mut Table, verdicts: &V
         "queue" => {
             let said = one.words.iter().find_map(|word| word.strip_prefix("timeout="));
             let wait = said.and_then(values::time).map(|wait| ("wait".to_owned(), wait));
-            let Some(size) = values::number(one.word()) else {
+            let Some(size) = numbers::number(one.word(), ("pool.queue", "size"), one, verdicts) else {
                 return verdicts.say(one, Refused, "queue", "write a number");
             };
             if said.is_some() && wait.is_none() {
@@ -172,12 +204,13 @@ fn hashed(one: &Directive, block: &Directive, table: &mut Table, verdicts: &Verd
             hash(table, "path", None, ring);
             Some("by the path as it came, without the query")
         }
-        key => match (key.strip_prefix("$http_"), key.strip_prefix("$cookie_")) {
-            (Some(field), _) => {
+        key => match ["$http_", "$cookie_"].map(|kind| key.strip_prefix(kind).filter(|name| values::is_variable(name)))
+        {
+            [Some(field), _] => {
                 hash(table, "header", Some(&field.replace('_', "-")), ring);
                 None
             }
-            (_, Some(cookie)) => {
+            [_, Some(cookie)] => {
                 hash(table, "cookie", Some(cookie), ring);
                 None
             }
@@ -218,6 +251,9 @@ fn sticky(one: &Directive, table: &mut Table, verdicts: &Verdicts) {
                 return verdicts.missing(one, "sessions are learned from one cookie, and found by the same");
             };
             add("mode", "\"learn\"".to_owned());
+            if !rules::is_cookie_name(name) {
+                return verdicts.missing(one, format!("{name} is no name of a cookie"));
+            }
             add("cookie", values::text(if name.eq_ignore_ascii_case("jsessionid") { "JSESSIONID" } else { name }));
             match (value("timeout"), value("timeout").and_then(values::time)) {
                 (_, Some(time)) => add("idle", time),
@@ -232,23 +268,7 @@ fn sticky(one: &Directive, table: &mut Table, verdicts: &Verdicts) {
             }
             verdicts.say(one, Same, "sticky", "also found by ;jsessionid= in the path");
         }
-        "cookie" => {
-            add("mode", "\"cookie\"".to_owned());
-            one.words.get(1).into_iter().for_each(|name| add("cookie", values::text(name)));
-            value("path").into_iter().for_each(|path| add("path", values::text(path)));
-            let has = |word: &str| one.words.iter().any(|other| other == word);
-            if has("secure") {
-                add("secure", "true".to_owned());
-            }
-            add("http-only", has("httponly").to_string());
-            value("samesite").into_iter().for_each(|site| add("same-site", values::text(&site.to_ascii_lowercase())));
-            verdicts.say(one, Same, "sticky", "the cookie is signed");
-            if value("domain").is_some() {
-                verdicts.missing(one, "domain: the cookie is for the host that the client asked for");
-            } else if value("expires").is_some() {
-                verdicts.say(one, Narrower, "sticky", "expires: the cookie ends with the browser");
-            }
-        }
+        "cookie" => pairs.extend(own_cookie(one, verdicts)),
         "route" => {
             add("mode", "\"route\"".to_owned());
             verdicts.say(
@@ -262,6 +282,44 @@ fn sticky(one: &Directive, table: &mut Table, verdicts: &Verdicts) {
     }
     table.set("sticky", values::inline(&pairs));
 }
+
+/// The keys for a cookie that the balancer makes.
+fn own_cookie(one: &Directive, verdicts: &Verdicts) -> Vec<(String, String)> {
+    let value = |key: &str| one.words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+    let has = |word: &str| one.words.iter().any(|other| other == word);
+    let mut pairs = Vec::new();
+    let mut add = |key: &str, value: String| pairs.push((key.to_owned(), value));
+    add("mode", "\"cookie\"".to_owned());
+    verdicts.say(one, Same, "sticky", "the cookie is signed");
+    match one.words.get(1).filter(|name| rules::is_cookie_name(name)) {
+        Some(name) => add("cookie", values::text(name)),
+        None => verdicts.missing(one, "write the name of the cookie first"),
+    }
+    match value("path").filter(|path| !path.is_empty()) {
+        Some(path) if rules::is_path_of_own_cookie(path) => add("path", values::text(path)),
+        Some(path) => {
+            verdicts.missing(one, format!("path={path}: the cookie has a fixed Path that begins with a slash"));
+        }
+        None => {}
+    }
+    if has("secure") {
+        add("secure", "true".to_owned());
+    }
+    add("http-only", has("httponly").to_string());
+    match value("samesite").map(str::to_ascii_lowercase) {
+        Some(site) if SAME_SITE.contains(&site.as_str()) => add("same-site", values::text(&site)),
+        Some(site) => verdicts.missing(one, format!("samesite={site}: write strict, lax or none")),
+        None => {}
+    }
+    if value("domain").is_some() {
+        verdicts.missing(one, "domain: the cookie is for the host that the client asked for");
+    } else if value("expires").is_some() {
+        verdicts.say(one, Narrower, "sticky", "expires: the cookie ends with the browser");
+    }
+    pairs
+}
+
+const SAME_SITE: [&str; 3] = ["strict", "lax", "none"];
 
 /// `max_fails` and `fail_timeout`, which a pool of Weir has for all of its nodes.
 #[derive(Default)]
@@ -296,9 +354,7 @@ impl Failures {
                 "max_fails and fail_timeout are the same for all nodes of a pool; those of the first server are taken";
             verdicts.say(block, Changed, "eject", note);
         }
-        let Some(failures) = values::number_or_zero(most.as_deref().unwrap_or("1")) else {
-            return verdicts.say(block, Refused, "eject", "max_fails: write a number");
-        };
+        let failures = most.clone().unwrap_or_else(|| "1".to_owned());
         let mut pairs = vec![("failures".to_owned(), failures.clone())];
         if failures != "0"
             && let Some(time) = time.as_deref().and_then(values::time)

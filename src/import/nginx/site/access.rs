@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::listen::{Listens, is_told_otherwise};
+use crate::config::rules;
 use crate::import::nginx::class::Class::{Changed, Ignored, Narrower, Refused, Same, Wider};
+use crate::import::nginx::numbers;
 use crate::import::nginx::parse::{Directive, Origin};
 use crate::import::nginx::report::Verdicts;
 use crate::import::nginx::scope::Scope;
@@ -83,6 +85,18 @@ pub(crate) fn access(scope: &Scope<'_>, listens: Option<&Listens>, verdicts: &Ve
             ("allow", "all") => open = true,
             ("deny", "all") => closed = true,
             (_, "unix:") => verdicts.missing(one, "clients come over TCP alone"),
+            (_, word) if rules::network(&values::network(word)).is_none() => {
+                verdicts.say(
+                    one,
+                    Refused,
+                    "",
+                    format!("{word} is no address and no network, so nobody is let in here"),
+                );
+                return Access::Unclear;
+            }
+            ("allow", network) if lies_within(network, &deny) => {
+                verdicts.say(one, Same, "", "never reached: a line before it denies all of them");
+            }
             ("allow", network) => allow.push(values::network(network)),
             // A part of what was allowed before: nginx would let it in.
             (_, _) if !allow.is_empty() => {
@@ -99,6 +113,12 @@ pub(crate) fn access(scope: &Scope<'_>, listens: Option<&Listens>, verdicts: &Ve
         (false, _, true) => Access::Everyone,
         (false, _, false) => Access::Some { allow: Vec::new(), deny },
     }
+}
+
+/// Whether one of these networks has all addresses of this one.
+fn lies_within(network: &str, others: &[String]) -> bool {
+    let Some(own) = rules::network(&values::network(network)) else { return false };
+    others.iter().filter_map(|other| rules::network(other)).any(|other| other.contains(&own))
 }
 
 /// Writes `allow-from` and `deny-from`. False where nobody may come, or it is not clear who.
@@ -160,20 +180,23 @@ fn one_rate(one: &Directive, zones: &Zones<'_>, verdicts: &Verdicts) -> Option<S
     let Some((requests, per)) = rate else {
         return refused(zone, "write rate=100r/s or rate=100r/m");
     };
-    let burst = value("burst").map(values::number_or_zero);
-    let (Some(requests), false) = (values::number_or_zero(requests), burst == Some(None)) else {
-        return refused(one, "rate and burst are whole numbers");
+    let burst = value("burst").map(|burst| numbers::number(burst, ("site.rate", "burst"), one, verdicts));
+    let whole = values::number(requests).is_some_and(|requests| requests > 0) && burst != Some(None);
+    let Some(requests) = numbers::number(requests, ("site.rate", "requests"), zone, verdicts).filter(|_| whole) else {
+        return refused(one, "rate and burst are whole numbers, and a rate is above 0");
     };
     let mut pairs = vec![("requests".to_owned(), requests), ("per".to_owned(), per.to_owned())];
     let burst = burst.flatten().map(|burst| ("burst".to_owned(), burst));
-    let delays = burst.is_some() && !one.words.iter().any(|word| word == "nodelay");
+    // Without a burst nothing may wait.
+    let delays =
+        burst.as_ref().is_some_and(|(_, burst)| burst != "0") && !one.words.iter().any(|word| word == "nodelay");
     pairs.extend(burst);
     if delays {
         pairs.push(("excess".to_owned(), "\"delay\"".to_owned()));
     }
     match zone.word() {
         "$binary_remote_addr" | "$remote_addr" => {}
-        key => match key.strip_prefix("$http_") {
+        key => match key.strip_prefix("$http_").filter(|name| values::is_variable(name)) {
             Some(field) => {
                 let field = values::text(&field.replace('_', "-"));
                 pairs.extend([("by".to_owned(), "\"header\"".to_owned()), ("header".to_owned(), field)]);
@@ -207,7 +230,7 @@ pub(super) fn body(table: &mut Table, scope: &Scope<'_>, at: &Origin, verdicts: 
     match values::bytes(one.word()) {
         Some(0) => verdicts.same(one, "max-body: no limit"),
         Some(bytes) => {
-            table.set("max-body", values::size(bytes));
+            table.set("max-body", numbers::size(bytes, ("site", "max-body"), one, verdicts));
             verdicts.same(one, "max-body");
         }
         None => verdicts.say(one, Refused, "max-body", "write a size such as 10m"),
@@ -219,7 +242,7 @@ pub(super) fn own_body(table: &mut Table, scope: &Scope<'_>, verdicts: &Verdicts
     let Some(one) = scope.own("client_max_body_size").into_iter().next() else { return };
     match values::bytes(one.word()) {
         Some(bytes) => {
-            table.set("max-body", if bytes == 0 { "\"0\"".to_owned() } else { values::size(bytes) });
+            table.set("max-body", numbers::size(bytes, ("site.route", "max-body"), one, verdicts));
             verdicts.same(one, "max-body");
         }
         None => verdicts.say(one, Refused, "max-body", "write a size such as 10m"),
@@ -283,8 +306,8 @@ fn destination(
         }
         word => {
             let path = scope.file(word);
-            let there = std::path::Path::new(&path).parent().is_some_and(std::path::Path::is_dir);
-            if there {
+            let file = std::path::Path::new(&path);
+            if file.parent().is_some_and(std::path::Path::is_dir) && !file.is_dir() {
                 (path, Same, "")
             } else {
                 ("journal".to_owned(), Changed, "to the journal, since that directory is not here")

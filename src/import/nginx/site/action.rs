@@ -7,6 +7,7 @@ use super::path_change::{Matched, PathChange, changed_path, cookie_paths};
 use super::redirects::redirect;
 use super::rewrites;
 use super::rewrites::Requests;
+use crate::config::rules;
 use crate::import::nginx::class::Class::{Better, Changed, Ignored, Refused, Same};
 use crate::import::nginx::known;
 use crate::import::nginx::parse::Directive;
@@ -49,7 +50,7 @@ pub(super) fn read<'a>(
     {
         return passed(pass, scope, Path::Changed(change), pools, verdicts);
     }
-    if let Some(one) = scope.own("rewrite").first() {
+    if let Some(one) = rewrites::that_fit(scope, verdicts).first() {
         let rewrite = rewrites::read(one, verdicts);
         return match (rewrite.requests, rewrite.redirect) {
             (Requests::All, Some(redirect)) => {
@@ -210,7 +211,8 @@ fn returned(one: &Directive, scope: &Scope<'_>, verdicts: &Verdicts) -> Action {
         }
         200..=599 if !text.contains('$') => {
             let mut pairs = vec![("status".to_owned(), status.to_string())];
-            if !text.is_empty() {
+            // Answers of these statuses have no body, in nginx too.
+            if !text.is_empty() && !matches!(status, 204 | 205 | 304) {
                 pairs.extend(content_type(scope, verdicts).map(|kind| ("content-type".to_owned(), values::text(kind))));
                 pairs.push(("body".to_owned(), values::text(text)));
             }
@@ -238,9 +240,7 @@ fn content_type<'a>(scope: &Scope<'a>, verdicts: &Verdicts) -> Option<&'a str> {
     }
     kind.into_iter().for_each(|kind| verdicts.same(kind, "answer.content-type"));
     let kind = field.and_then(|field| field.words.get(1)).or_else(|| kind.and_then(|kind| kind.words.first()))?;
-    let fits =
-        !kind.is_empty() && kind.trim() == kind && kind.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
-    (fits && kind != "text/plain" && !kind.contains('$')).then_some(kind.as_str())
+    (rules::is_content_type(kind) && kind != "text/plain" && !kind.contains('$')).then_some(kind.as_str())
 }
 
 fn redirected(one: &Directive, to: &str, status: u16, verdicts: &Verdicts) -> Action {

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::rewrites;
+use crate::config::rules;
 use crate::import::nginx::class::Class::{Changed, Ignored, Same, Wider};
 use crate::import::nginx::known;
 use crate::import::nginx::parse::Directive;
@@ -59,6 +60,36 @@ impl Branch<'_> {
 pub(super) fn of_server<'a>(block: &'a Directive, server: &Scope<'a>) -> Option<Branch<'a>> {
     let branch = of_if(block, server)?;
     (!matches!(branch.requests, Requests::OtherMethods(_))).then_some(branch)
+}
+
+/// What the branches so far take.
+#[derive(Clone, Default)]
+pub(crate) struct Earlier(Vec<Requests>);
+
+impl Earlier {
+    /// Whether one of them takes all of these requests. If none does, these count from now on.
+    pub(super) fn take(&mut self, requests: &Requests) -> bool {
+        let taken = self.0.iter().any(|earlier| earlier.take(requests));
+        if !taken {
+            self.0.push(requests.clone());
+        }
+        taken
+    }
+}
+
+impl Requests {
+    /// Whether all of the others are among these.
+    fn take(&self, others: &Self) -> bool {
+        match (self, others) {
+            (Self::Some("methods", own), Self::Some("methods", others)) => {
+                let named = |list: &str| list.split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+                let own = named(own);
+                named(others).iter().all(|method| own.contains(method))
+            }
+            (Self::Some(..), Self::Some(..)) => self == others,
+            _ => false,
+        }
+    }
 }
 
 /// Whether some `if` of the server or its locations asks whether the request came over TLS.
@@ -147,9 +178,9 @@ fn requests(condition: &str, scope: &Scope<'_>) -> Option<Requests> {
         return None;
     }
     match (variable, operator) {
-        ("$request_method", "=") => Some(of_methods(all_methods(vec![value.to_owned()])?)),
+        ("$request_method", "=") => Some(of_methods(&all_methods(vec![value.to_owned()])?)),
         ("$request_method", "!=") => Some(Requests::OtherMethods(all_methods(vec![value.to_owned()])?)),
-        ("$request_method", "~") => Some(of_methods(listed(value)?)),
+        ("$request_method", "~") => Some(of_methods(&listed(value)?)),
         ("$request_method", "!~") => Some(Requests::OtherMethods(listed(value)?)),
         ("$scheme", "=" | "!=") if matches!(value, "http" | "https") => {
             always(scope, (value == "https") == (operator == "="))
@@ -158,11 +189,10 @@ fn requests(condition: &str, scope: &Scope<'_>) -> Option<Requests> {
         ("$https", "=" | "!=") if value == "on" => always(scope, operator == "="),
         ("$host", "=") => names(value, scope),
         (field, "=") => {
-            let field = field.strip_prefix("$http_").filter(|name| is_token(name))?.replace('_', "-");
+            let field = field.strip_prefix("$http_").filter(|name| values::is_variable(name))?.replace('_', "-");
             // nginx joins the lines of a field, those of Cookie with a semicolon; Weir compares each by itself.
             let joined = field.eq_ignore_ascii_case("cookie") || value.contains(',');
-            let plain = value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
-            let fits = !value.is_empty() && plain && !joined;
+            let fits = rules::is_field_value(value) && !joined;
             let pair = [("name".to_owned(), values::text(&field)), ("value".to_owned(), values::text(value))];
             fits.then(|| Requests::Some("headers", format!("[{}]", values::inline(&pair))))
         }
@@ -170,7 +200,8 @@ fn requests(condition: &str, scope: &Scope<'_>) -> Option<Requests> {
     }
 }
 
-fn of_methods(methods: Vec<String>) -> Requests {
+/// Those of these methods.
+pub(super) fn of_methods(methods: &[String]) -> Requests {
     Requests::Some("methods", values::texts(methods.iter().map(String::as_str)))
 }
 
@@ -233,10 +264,6 @@ fn names(value: &str, scope: &Scope<'_>) -> Option<Requests> {
 
 /// More names than certbot writes into a server.
 const MOST_NAMES: usize = 64;
-
-fn is_token(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
 
 fn unquoted(value: &str) -> &str {
     let within = |quote: char| value.strip_prefix(quote)?.strip_suffix(quote);

@@ -4,6 +4,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
+use crate::config::rules;
 use crate::import::nginx::values;
 
 /// A regular expression as Weir reads it: over bytes, so that `\d` is a digit of ASCII, as in nginx.
@@ -19,6 +20,7 @@ pub(super) fn expression(text: &str) -> Result<Regex, regex::Error> {
     let parts = ParserBuilder::new().unicode(false).utf8(false).dot_matches_new_line(true).build().parse(text);
     match parts.ok().and_then(|parts| never_there(&parts)) {
         Some(why) => Err(wrong(why)),
+        None if !rules::is_expression(text) => Err(wrong("it is no expression of a route")),
         None => Ok(built),
     }
 }

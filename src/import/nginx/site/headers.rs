@@ -1,5 +1,8 @@
 //! `proxy_set_header`, `add_header` and what hides fields: what Weir sends anyway, and what becomes fields of its own.
 
+use std::collections::HashSet;
+
+use crate::config::rules;
 use crate::import::nginx::class::Class;
 use crate::import::nginx::class::Class::{Better, Changed, Ignored, Same, Wider};
 use crate::import::nginx::parse::Directive;
@@ -47,8 +50,7 @@ pub(super) fn write(table: &mut Table, scope: &Scope<'_>, place: &Place<'_>, ver
         add.extend(to_client(one, verdicts));
     }
     for one in scope.all("proxy_hide_header") {
-        hidden.push(one.word().to_owned());
-        verdicts.same(one, "response-headers.remove");
+        hidden.extend(hidden_field(one, verdicts));
     }
     edits(table, "response-headers", &[], &add, &hidden);
 }
@@ -157,6 +159,10 @@ fn to_node(one: &Directive, place: &Place<'_>, verdicts: &Verdicts) -> Edit {
             return Edit::None;
         }
         (field, _) if is_of_the_connection(field) => (Changed, "Weir writes this field itself"),
+        _ if !rules::is_field_to_node(&name) => {
+            verdicts.missing(one, format!("{name} is no name of a field"));
+            return Edit::None;
+        }
         (_, "") => {
             verdicts.same(one, "request-headers.remove");
             return Edit::Remove(name);
@@ -182,7 +188,7 @@ fn field_to_set(one: &Directive, field: &str, value: &str, verdicts: &Verdicts) 
         return lacks(UNSENT);
     }
     match variables::value(value) {
-        Ok(value) if field == "host" && value.text.contains('$') && !value.text.starts_with("$host:") => {
+        Ok(value) if field == "host" && !rules::is_host_value(&value.text) => {
             lacks("Host is a fixed name, or the one that the client sent")
         }
         Ok(value) => {
@@ -193,6 +199,20 @@ fn field_to_set(one: &Directive, field: &str, value: &str, verdicts: &Verdicts) 
     }
 }
 
+/// The field that a line of `proxy_hide_header` takes away.
+fn hidden_field(one: &Directive, verdicts: &Verdicts) -> Option<String> {
+    let name = one.word();
+    if is_of_the_connection(name) {
+        verdicts.say(one, Same, "", "Weir writes this field itself");
+    } else if rules::is_field_to_client(name) {
+        verdicts.same(one, "response-headers.remove");
+        return Some(name.to_owned());
+    } else {
+        verdicts.missing(one, format!("{name} is no name of a field"));
+    }
+    None
+}
+
 /// Fields of the connection and of the framing, which no edit of Weir changes.
 fn is_of_the_connection(name: &str) -> bool {
     let own = ["connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"];
@@ -201,7 +221,7 @@ fn is_of_the_connection(name: &str) -> bool {
 
 /// Whether a field of Weir can have this value.
 fn is_sent(value: &str) -> bool {
-    value.trim() == value && value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+    rules::is_field_value(value)
 }
 
 const UNSENT: &str = "values are visible ASCII characters, with blanks between them alone";
@@ -218,6 +238,10 @@ fn to_client(one: &Directive, verdicts: &Verdicts) -> Option<(String, String)> {
     }
     if is_of_the_connection(name) {
         verdicts.say(one, Changed, "", "Weir writes this field itself");
+        return None;
+    }
+    if !rules::is_field_to_client(name) {
+        verdicts.missing(one, format!("{name} is no name of a field"));
         return None;
     }
     if !is_sent(value) {
@@ -245,8 +269,12 @@ fn edits(table: &mut Table, key: &str, set: &[(String, String)], add: &[(String,
             pairs.push((word.to_owned(), values::inline(&unique(fields))));
         }
     }
+    // nginx sends a field of which one line has a value.
+    let mut seen: HashSet<String> = set.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+    let remove: Vec<&str> =
+        remove.iter().filter(|name| seen.insert(values::text(name).to_ascii_lowercase())).map(String::as_str).collect();
     if !remove.is_empty() {
-        pairs.push(("remove".to_owned(), values::texts(remove.iter().map(String::as_str))));
+        pairs.push(("remove".to_owned(), values::texts(remove)));
     }
     if !pairs.is_empty() {
         table.set(key, values::inline(&pairs));

@@ -1,13 +1,14 @@
 //! `rewrite ^/esb/(.*)$ /$1 break` beside a `proxy_pass`: the old way to change a prefix, which `upstream-path` does too.
 
 use super::path_change::{Matched, PathChange};
+use super::rewrites;
 use crate::import::nginx::class::Class::{Better, Changed};
 use crate::import::nginx::report::Verdicts;
 use crate::import::nginx::scope::Scope;
 
 /// The change that the only rewrite of this place makes. Nothing where it is something else, of which others tell.
 pub(super) fn read(scope: &Scope<'_>, matched: Matched<'_>, verdicts: &Verdicts) -> Option<PathChange> {
-    let all = scope.own("rewrite");
+    let all = rewrites::that_fit(scope, verdicts);
     let (Matched::Prefix(public), [one]) = (matched, all.as_slice()) else { return None };
     let [from, to, flag] = one.words.as_slice() else { return None };
     if flag != "break" || scope.own("proxy_pass").is_empty() {

@@ -9,7 +9,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 use self::real_ip::{Networks, believed};
 use self::shared::set;
+use crate::config::rules;
 use crate::import::nginx::class::Class::{Better, Changed, Missing, Narrower, Refused, Same, Wider};
+use crate::import::nginx::numbers;
 use crate::import::nginx::parse::{Directive, Origin};
 use crate::import::nginx::report::Verdicts;
 use crate::import::nginx::scope::Scope;
@@ -286,6 +288,10 @@ fn wanted<'a>(server: &'a Directive, scope: &Scope<'a>, verdicts: &Verdicts) -> 
     let line = |one: &&'a Directive| {
         let has = |word: &str| one.words.iter().any(|other| other == word);
         let bind = bind(one, verdicts)?;
+        if let Err(why) = rules::listens_on(bind) {
+            verdicts.missing(one, why);
+            return None;
+        }
         about(one, verdicts);
         let (tls, default) = (all_tls || has("ssl"), has("default_server") || has("default"));
         let http2 = all_http2 || has("http2");
@@ -377,7 +383,7 @@ fn limits(listener: &mut Listener, scope: &Scope<'_>, verdicts: &Verdicts) {
         }
     }
     if let Some(one) = scope.one("keepalive_requests") {
-        match values::number(one.word()) {
+        match numbers::number(one.word(), ("listener", "max-requests"), one, verdicts) {
             Some(number) => set(&mut listener.table, "max-requests", number, one, verdicts),
             None => verdicts.say(one, Refused, "max-requests", "write a number"),
         }

@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::expressions::{expression, regex_text};
 use super::guards;
 use super::path_change::Matched;
+use crate::config::rules;
 use crate::import::nginx::class::Class::{Changed, Ignored, Narrower, Refused, Same};
 use crate::import::nginx::parse::{Directive, Origin};
 use crate::import::nginx::report::Verdicts;
@@ -174,9 +175,10 @@ impl<'a> Found<'a, '_> {
     /// Whether no request of nginx belongs to this location: its path has two slashes, of which nginx makes one, or a longer
     /// location beside one of those around it takes its requests.
     fn is_never_asked(&self, block: &'a Directive, scope: &Scope<'a>) -> bool {
+        let second = block.words.get(1).map_or("", String::as_str);
         let (is_regex, path) = match block.word() {
-            "~" | "~*" => (true, ""),
-            "=" | "^~" => (false, block.words.get(1).map_or("", String::as_str)),
+            "~" | "~*" => (true, second),
+            "=" | "^~" => (false, second),
             word => (false, word),
         };
         let around = self.levels.split_last().map(|(_, around)| around).unwrap_or_default();
@@ -184,6 +186,8 @@ impl<'a> Found<'a, '_> {
             "never reached: nginx makes one slash of two before it looks for a location"
         } else if !is_regex && around.iter().any(|level| level.takes_away(path)) {
             "never reached: a longer location, not the one around it, takes these requests"
+        } else if is_regex && rules::fits_no_path(path) {
+            "never reached: paths begin with a slash, and this expression does not let them"
         } else {
             return false;
         };
@@ -287,10 +291,12 @@ fn kind<'a>(block: &'a Directive, verdicts: &Verdicts) -> Option<(Kind, &'a str)
         "=" => (Kind::Exact, second),
         "^~" => (Kind::Firm, second),
         "" => (Kind::Prefix, block.word()),
-        _ => (Kind::Regex, second),
+        // Every path fits an empty one, and one that is a slash.
+        _ => (Kind::Regex, if second.is_empty() { "/" } else { second }),
     };
     if kind == Kind::Regex {
-        if let Err(error) = expression(path) {
+        let written = if block.word() == "~*" { format!("(?i){path}") } else { path.to_owned() };
+        if let Err(error) = expression(&written) {
             let what = error.to_string();
             let what = what.lines().last().unwrap_or_default().trim().trim_start_matches("error: ").to_owned();
             verdicts.missing(block, format!("this regular expression has no counterpart: {what}"));
@@ -302,18 +308,12 @@ fn kind<'a>(block: &'a Directive, verdicts: &Verdicts) -> Option<(Kind, &'a str)
         verdicts.say(block, Refused, "", "the path begins with a slash");
         return None;
     }
-    if !is_compared(path) {
+    if !rules::is_compared(path) {
         verdicts
             .missing(block, "paths are compared decoded, without parameters and with one slash for two: write it so");
         return None;
     }
     Some((kind, path))
-}
-
-/// Whether a path of Weir can be this one.
-fn is_compared(path: &str) -> bool {
-    let dots = path.split('/').any(|segment| matches!(segment, "." | ".."));
-    !dots && !path.contains("//") && !path.chars().any(|letter| "*?#%;\\".contains(letter) || letter.is_control())
 }
 
 /// Texts of which none begins with another, in their order.

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::listen::{Listens, Rank};
+use crate::config::rules;
 use crate::import::nginx::class::Class::{Changed, Ignored, Narrower, Wider};
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
@@ -149,8 +150,9 @@ enum Host {
 
 fn host(word: &str) -> Host {
     let word = word.to_ascii_lowercase();
-    let fits = |name: &str| {
-        name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | ':' | '[' | ']'))
+    let as_written = |name: &str| match rules::host(name) {
+        Some(host) => Host::Names(vec![host]),
+        None => Host::No("no host name"),
     };
     match word.as_str() {
         "" => Host::Empty,
@@ -158,11 +160,9 @@ fn host(word: &str) -> Host {
         name if name.starts_with('~') => Host::No("names are written, not matched by a regular expression"),
         name if name.ends_with(".*") => Host::No("a wildcard stands at the beginning of a name"),
         name if name.contains('$') => Host::No("names are written, not found by a variable"),
-        name if name.strip_prefix("*.").is_some_and(fits) => Host::Names(vec![name.to_owned()]),
-        name => match name.strip_prefix('.') {
-            Some(bare) if fits(bare) => Host::Names(vec![bare.to_owned(), format!("*{name}")]),
-            None if fits(name) => Host::Names(vec![name.to_owned()]),
-            _ => Host::No("no host name"),
+        name => match name.strip_prefix('.').map(|bare| (rules::host(bare), rules::host(&format!("*{name}")))) {
+            Some((Some(bare), Some(below))) => Host::Names(vec![bare, below]),
+            _ => as_written(name),
         },
     }
 }
@@ -184,6 +184,8 @@ mod tests {
         assert_eq!(names("ESB.wso2.com"), ["esb.wso2.com"]);
         assert_eq!(names(".wso2.com"), ["wso2.com", "*.wso2.com"]);
         assert_eq!(names("*.wso2.com"), ["*.wso2.com"]);
+        assert_eq!(names("my_host.test"), ["my_host.test"]);
+        assert!(names("a..b").is_empty() && names(".a..b").is_empty() && names("*.1.2.3.4").is_empty());
         assert!(names("~^esb").is_empty() && names("esb.*").is_empty());
     }
 }

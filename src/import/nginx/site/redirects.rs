@@ -1,5 +1,6 @@
 //! Where a redirect of nginx leads, as the table `redirect` of a route.
 
+use crate::config::rules;
 use crate::import::nginx::values;
 
 /// The table `redirect` that leads to this URL of nginx, with the query of the request behind a path that is written.
@@ -16,27 +17,27 @@ pub(super) fn redirect(to: &str, status: u16, keep_query: bool) -> Option<String
             if keep_query {
                 add("keep-query", "true".to_owned());
             }
-            return (to.starts_with('/') && !to.contains('$')).then(|| finished(pairs, status));
+            return (rules::is_path(to) && !to.contains('$')).then(|| finished(pairs, status));
         }
     };
     let (authority, path) = split_authority(rest);
     let keeps_path = path == "$request_uri" || path == "$uri$is_args$args";
     if !to.contains('$') && !keep_query {
-        return Some(finished(whole(to), status));
+        return rules::is_url(to).then(|| finished(whole(to), status));
     }
     scheme.into_iter().for_each(|scheme| add("scheme", values::text(scheme)));
     let (host, port) = authority.rsplit_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
     match host {
         "$host" | "$http_host" | "$server_name" => {}
-        host if !host.contains('$') => add("host", values::text(host)),
+        host if rules::is_one_host(host) => add("host", values::text(host)),
         _ => return None,
     }
     if let Some(port) = port {
-        add("port", port.parse::<u16>().ok()?.to_string());
+        add("port", port.parse::<u16>().ok().filter(|port| *port > 0)?.to_string());
     }
     if !keeps_path {
         let path = if path.is_empty() { "/" } else { path };
-        if path.contains('$') {
+        if path.contains('$') || !rules::is_path(path) {
             return None;
         }
         add("path", values::text(path));
@@ -44,7 +45,8 @@ pub(super) fn redirect(to: &str, status: u16, keep_query: bool) -> Option<String
             add("keep-query", "true".to_owned());
         }
     }
-    Some(finished(pairs, status))
+    // Without any of these it would lead to where the request came from.
+    (!pairs.is_empty()).then(|| finished(pairs, status))
 }
 
 /// `$host$request_uri` → `$host` and `$request_uri`; `a.b/x` → `a.b` and `/x`.
@@ -73,6 +75,12 @@ mod tests {
             ("https://b.c/x", Some("{ to = \"https://b.c/x\", status = 301 }")),
             ("/carbon", Some("{ path = \"/carbon\", status = 301 }")),
             ("https://$tenant.b.c/", None),
+            ("$scheme://$server_name$request_uri", None),
+            ("/#/login", None),
+            ("https://a/b c", None),
+            ("https://a:99999/", None),
+            ("https://$host:0/", None),
+            ("https://a..b$request_uri", None),
             ("https://$host/a$uri", None),
         ];
         for (to, table) in cases {

@@ -6,11 +6,13 @@ use regex::bytes::Regex;
 
 use super::expressions::{expression, regex_text};
 use super::redirects::redirect;
+use crate::config::rules;
 use crate::import::nginx::class::Class;
-use crate::import::nginx::class::Class::{Better, Changed, Refused, Same};
+use crate::import::nginx::class::Class::{Better, Changed, Ignored, Refused, Same};
 use crate::import::nginx::known;
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
+use crate::import::nginx::scope::Scope;
 use crate::import::nginx::values;
 
 /// What a `rewrite` does, and with which requests.
@@ -23,6 +25,8 @@ pub(super) struct Rewrite {
 /// Which requests a `rewrite` takes.
 pub(super) enum Requests {
     All,
+    /// No path fits.
+    None,
     /// Those whose path fits.
     Some(Regex),
     /// Weir cannot tell.
@@ -40,6 +44,11 @@ pub(super) fn read(one: &Directive, verdicts: &Verdicts) -> Rewrite {
     };
     let requests = match expression(from) {
         _ if ALL.contains(&from.as_str()) => Requests::All,
+        _ if rules::fits_no_path(from) => {
+            let note = "never reached: paths begin with a slash, and this expression does not let them";
+            verdicts.say(one, Ignored, "", note);
+            return Rewrite { requests: Requests::None, redirect: None };
+        }
         Ok(paths) => Requests::Some(paths),
         Err(_) => {
             verdicts.missing(one, "this regular expression has no counterpart, so all requests of this place get 501");
@@ -58,6 +67,14 @@ pub(super) fn read(one: &Directive, verdicts: &Verdicts) -> Rewrite {
         None => verdicts.missing(one, format!("{}; these requests get 501", known::lacks("rewrite"))),
     }
     Rewrite { requests, redirect: found.map(|(table, ..)| table) }
+}
+
+/// The lines of this place that some path fits.
+pub(super) fn that_fit<'a>(scope: &Scope<'a>, verdicts: &Verdicts) -> Vec<&'a Directive> {
+    let (never, others): (Vec<_>, Vec<_>) =
+        scope.own("rewrite").into_iter().partition(|one| rules::fits_no_path(one.word()));
+    never.into_iter().for_each(|one| drop(read(one, verdicts)));
+    others
 }
 
 /// Whether the line redirects every request.
@@ -84,7 +101,7 @@ fn target(to: &str, all: bool, status: u16) -> Option<(String, Class, &'static s
 pub(super) fn condition(paths: &Regex) -> (&'static str, String) {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-".contains(&byte);
     let whole = paths.as_str().strip_prefix('^').and_then(|rest| rest.strip_suffix('$'));
-    match whole.filter(|path| path.starts_with('/') && path.bytes().all(plain)) {
+    match whole.filter(|path| rules::is_compared(path) && path.bytes().all(plain)) {
         Some(path) => ("path", values::text(path)),
         None => ("regex", regex_text(paths.as_str())),
     }

@@ -101,6 +101,7 @@ impl<'a> Sites<'a, '_> {
     /// Routes for requests that an `if` or a `limit_except` of the location answers.
     fn branches(&mut self, location: &Location<'a>, condition: Option<&Condition>, action: &Action) -> Branches {
         let mut found = Branches { routes: Vec::new(), others: None, ends: false };
+        let mut earlier = self.answered.clone();
         let all = conditions::of_location(&location.scope).filter(|_| !matches!(action, Action::Gap));
         for branch in all.into_iter().flatten() {
             if found.ends {
@@ -109,9 +110,19 @@ impl<'a> Sites<'a, '_> {
                 self.verdicts.silence(branch.block, note);
                 continue;
             }
+            if earlier.take(&branch.requests) {
+                self.taken_before(branch.block);
+                continue;
+            }
             branch.told(self.verdicts);
             let Some(route) = self.branch(&branch, condition, &location.scope) else { continue };
             if let conditions::Requests::OtherMethods(methods) = &branch.requests {
+                // Where an `if` takes the methods that are left, nothing reaches the location.
+                if earlier.take(&conditions::of_methods(methods)) {
+                    found.ends = true;
+                    found.routes.push(route);
+                    continue;
+                }
                 found.others = Some((values::texts(methods.iter().map(String::as_str)), route));
             } else {
                 found.ends = branch.requests == conditions::Requests::All;
@@ -119,6 +130,13 @@ impl<'a> Sites<'a, '_> {
             }
         }
         found
+    }
+
+    /// A branch whose requests an earlier one takes.
+    pub(super) fn taken_before(&self, block: &Directive) {
+        let note = "never reached: an `if` before it takes these requests";
+        self.verdicts.say(block, Ignored, "", note);
+        self.verdicts.silence(block, note);
     }
 
     /// The route for requests that are answered; nothing where there are none.
