@@ -21,12 +21,13 @@ use std::time::SystemTime;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 
 use self::api::Api;
 use self::client::{Client, Envelope};
 use self::ground::Ground;
 use self::places::{Through, doors, through};
-use self::report::Report;
+use self::report::{Report, Subject};
 use crate::app::{BAD_CONFIG, FAILED, shows_color};
 use crate::cli::admin::AdminArgs;
 use crate::cli::output::{fail, print};
@@ -80,6 +81,7 @@ fn envelope(file: &Path) -> Result<Envelope, String> {
 
 /// The longest request, in bytes.
 const MOST: u64 = 1024 * 1024;
+const INTERRUPTED: &str = "interrupted; nothing was changed, and the rest was not asked";
 
 impl Test {
     /// Returns the exit code: 0 nothing failed, 1 something did or it said why not, 78 a bad weir.toml.
@@ -110,6 +112,26 @@ impl Test {
     }
 
     async fn tested(&self, config: &Config, now: SystemTime) -> Result<Report, String> {
+        let (mut stop, mut report) = (Stop::new()?, Report::new(!self.weir.json));
+        let checked = tokio::select! {
+            checked = self.checked(config, now, &mut report) => Some(checked?),
+            () = stop.wanted() => None,
+        };
+        match checked {
+            Some((ground, Some(node))) => failover::check(&ground, &node, stop.wanted(), &mut report).await,
+            Some((_, None)) => {}
+            None => report.failed(Subject::new("test", "this command"), INTERRUPTED, ""),
+        }
+        Ok(report)
+    }
+
+    /// Asks everything, and changes nothing. Returns on what it stood, and the node to drain, where that is wanted.
+    async fn checked<'a>(
+        &'a self,
+        config: &'a Config,
+        now: SystemTime,
+        report: &mut Report,
+    ) -> Result<(Ground<'a>, Option<String>), String> {
         let api = Api(&self.weir);
         let told = api.members().await;
         if let (true, Err(why)) = (self.failover, &told) {
@@ -128,17 +150,9 @@ impl Test {
         let most = checks::most_requests(&ground) + if self.failover { failover::MOST } else { 0 };
         ground.client.allow(most);
         eprintln!("weir: at most {most} requests, {} a second, go to the cluster", self.per_second);
-        let node = self.consented(&ground)?;
-        let mut stop = Stop::new()?;
-        let mut report = Report::new(!self.weir.json);
-        tokio::select! {
-            () = checks::run(&ground, !self.through.is_empty(), told.map(drop), &mut report) => {}
-            () = stop.wanted() => return Err("interrupted; nothing was changed".to_owned()),
-        }
-        if let Some(node) = node {
-            failover::check(&ground, &node, stop.wanted(), &mut report).await;
-        }
-        Ok(report)
+        let node = self.consented(&ground).await?;
+        checks::run(&ground, !self.through.is_empty(), told.map(drop), report).await;
+        Ok((ground, node))
     }
 
     fn services(&self, config: &Config) -> Vec<String> {
@@ -153,7 +167,7 @@ impl Test {
     }
 
     /// The node to drain, where that is wanted.
-    fn consented(&self, ground: &Ground<'_>) -> Result<Option<String>, String> {
+    async fn consented(&self, ground: &Ground<'_>) -> Result<Option<String>, String> {
         if !self.failover {
             return Ok(None);
         }
@@ -168,10 +182,10 @@ impl Test {
         }
         eprint!("Drain {node}, see another node take over, and give it back? [y/N] ");
         let _ = stderr().flush();
-        let mut answer = String::new();
-        let _ = stdin().lock().read_line(&mut answer);
-        match answer.trim() {
-            "y" | "Y" | "yes" => Ok(Some(node)),
+        // On a thread of its own, so that a signal is heard meanwhile.
+        let answer = spawn_blocking(|| stdin().lock().lines().next()).await;
+        match answer.ok().flatten().and_then(Result::ok).as_deref().map(str::trim) {
+            Some("y" | "Y" | "yes") => Ok(Some(node)),
             _ => Err("nothing was done".to_owned()),
         }
     }

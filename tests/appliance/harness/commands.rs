@@ -63,6 +63,11 @@ impl RunningCommand {
         lock(&self.out.text).clone()
     }
 
+    /// The same of standard error.
+    pub(crate) fn errors(&self) -> String {
+        lock(&self.err.text).clone()
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);

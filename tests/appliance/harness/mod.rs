@@ -21,7 +21,7 @@ pub(crate) use client::frames;
 pub(crate) use client::http1::{Answer, Client};
 pub(crate) use client::http2::{H2Answer, H2Client};
 pub(crate) use client::tls::{Agreed, Offer};
-pub(crate) use commands::RunningCommand;
+pub(crate) use commands::{CommandOutput, RunningCommand};
 pub(crate) use dns::{Dns, Says};
 pub(crate) use eventually::{eventually, within};
 pub(crate) use gate::Gate;

@@ -316,6 +316,20 @@ fn a_failover_that_is_interrupted_gives_the_node_back() {
 }
 
 #[test]
+fn what_was_found_before_an_interruption_is_told() {
+    let world = World::with(&Planted::default());
+    let words = world.words(&THROUGH);
+    let words: Vec<&str> = words.iter().map(|word| if word == "500" { "1" } else { word }).collect();
+    let command = world.weir.begin_command(&words);
+    eventually("it asks the cluster", || command.errors().contains("go to the cluster"));
+    command.signal(Signal::INT);
+    let output = command.end();
+    let report = world::Told::of(&output);
+    fails(&report, &["test this command"]);
+    assert!(report.lines("passed").contains(&"weir the running Weir".to_owned()), "{}", report.text());
+}
+
+#[test]
 fn a_node_that_somebody_else_takes_out_during_a_failover_stays_out() {
     let world = World::with(&Planted::default());
     let command = slow_failover(&world);

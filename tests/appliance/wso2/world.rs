@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use serde_json::Value;
 
-use crate::harness::{Appliance, Origin, Pair, Plan, Seen, free_port, ok_with};
+use crate::harness::{Appliance, CommandOutput, Origin, Pair, Plan, Seen, free_port, ok_with};
 
 /// What is planted.
 #[derive(Clone)]
@@ -104,10 +104,7 @@ impl World {
     pub(super) fn tested(&self, more: &[&str]) -> Told {
         let words = self.words(more);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let output = self.weir.command(&words);
-        let said =
-            serde_json::from_str(&output.out).unwrap_or_else(|error| panic!("{error}: {}{}", output.out, output.err));
-        Told { said, code: output.code }
+        Told::of(&self.weir.command(&words))
     }
 }
 
@@ -118,6 +115,13 @@ pub(super) struct Told {
 }
 
 impl Told {
+    #[track_caller]
+    pub(super) fn of(output: &CommandOutput) -> Self {
+        let said =
+            serde_json::from_str(&output.out).unwrap_or_else(|error| panic!("{error}: {}{}", output.out, output.err));
+        Self { said, code: output.code }
+    }
+
     /// `CHECK ABOUT` of each line with this outcome, in order.
     pub(super) fn lines(&self, outcome: &str) -> Vec<String> {
         let lines = self.said["lines"].as_array().cloned().unwrap_or_default();
