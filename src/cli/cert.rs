@@ -21,7 +21,7 @@ use self::pin::Pin;
 pub(super) use self::create::host;
 pub(super) use self::files::Draft;
 pub(super) use self::outcome::quoted;
-pub(super) use self::pin::{pin_shown_by, published};
+pub(super) use self::pin::pin_shown_by;
 
 /// The `weir cert` commands.
 #[derive(Debug, Subcommand)]

@@ -12,6 +12,7 @@ pub(crate) mod made;
 mod pem;
 mod pin;
 mod roots;
+mod shipped;
 
 use std::fmt;
 use std::path::Path;
@@ -29,6 +30,7 @@ pub use self::finding::Finding;
 pub use self::leaf::{Leaf, day, subject_of};
 pub use self::pin::{key_pin, key_pin_of, pin_of, pin_text};
 pub use self::roots::{roots, system_roots};
+pub use self::shipped::shipped_with;
 
 /// A chain and its key, which TLS can use.
 #[derive(Clone)]

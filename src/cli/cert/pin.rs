@@ -15,7 +15,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use super::inspect::{describe, leaf_json};
 use super::outcome::{Outcome, quoted};
 use crate::config::Verify;
-use crate::config::certificate::{Leaf, key_pin_of, pin_of, pin_text};
+use crate::config::certificate::{Leaf, key_pin_of, pin_of, pin_text, shipped_with};
 use crate::proxy::node::verify::{NodeVerifier, explain, small_key, small_key_of};
 
 /// `weir cert pin`
@@ -74,7 +74,7 @@ impl ShownCertificate {
         if let Some(bits) = small_key_of(&self.der).filter(|_| self.failure.is_none()) {
             text += &format!("\nwarning: it has {}\n", small_key(bits));
         }
-        if let Some(release) = published(&pin_of(&self.der)) {
+        if let Some(release) = shipped_with(pin_of(&self.der)) {
             text += &format!(
                 "\nwarning: this is the certificate that WSO2 ships with {release}\n  \
                  Its private key is public: whoever can reach the network path can pretend to be this node.\n  \
@@ -106,7 +106,7 @@ impl ShownCertificate {
             "pin": pin_text(pin_of(&self.der)),
             "key_pin": key_pin_of(&self.der).map(pin_text),
             "leaf": Leaf::read(&self.der).as_ref().map(leaf_json),
-            "published_key": published(&pin_of(&self.der)),
+            "published_key": shipped_with(pin_of(&self.der)),
             "handshake_failure": self.failure,
         });
         format!("{value:#}\n")
@@ -176,7 +176,7 @@ pub(crate) struct ShownPin {
 pub(crate) fn pin_shown_by(host: &str, port: u16, patience: Duration) -> Result<ShownPin, String> {
     let shown = ShownCertificate::by(host, port, patience)?;
     let pin = pin_of(&shown.der);
-    Ok(ShownPin { pin: pin_text(pin), stock: published(&pin), failure: shown.failure })
+    Ok(ShownPin { pin: pin_text(pin), stock: shipped_with(pin), failure: shown.failure })
 }
 
 fn connect(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, String> {
@@ -251,16 +251,6 @@ fn stream_words(error: &io::Error) -> String {
 
 fn pins(pin: [u8; 32]) -> String {
     format!("pins = [{}]", quoted(&pin_text(pin)))
-}
-
-/// The WSO2 release that comes with this certificate, by the first and last bytes of its SHA-256.
-pub(crate) fn published(pin: &[u8; 32]) -> Option<&'static str> {
-    let known: [(&[u8], &[u8], &str); 3] = [
-        (&[0xee, 0xcb, 0x4d, 0x02], &[0xea, 0xa0], "carbon-kernel 4.4.15 and 4.4.16 (EI 6.1.1)"),
-        (&[0x50, 0xf0, 0xed, 0xa5], &[0x1b, 0xbd], "carbon-kernel 4.4.17 and later"),
-        (&[0x1d, 0x72, 0x9f, 0xb8], &[0x4d, 0x30], "carbon-kernel up to 4.4.10 (ESB 4.9 and 5.0)"),
-    ];
-    known.iter().find(|(first, last, _)| pin.starts_with(first) && pin.ends_with(last)).map(|(.., release)| *release)
 }
 
 fn target(text: &str) -> Result<(String, u16), String> {
@@ -355,24 +345,6 @@ mod tests {
         let shown = ShownCertificate { der, failure: Some("its key is weak".into()) };
         let words = shown.words("h", 1, SystemTime::now());
         assert!(words.contains("its key is weak") && !words.contains("pins ="), "{words}");
-    }
-
-    #[test]
-    fn the_certificates_that_wso2_ships_are_known() {
-        let pin = |first: [u8; 4], last: [u8; 2]| {
-            let mut pin = [9; 32];
-            pin[..4].copy_from_slice(&first);
-            pin[30..].copy_from_slice(&last);
-            pin
-        };
-        assert_eq!(
-            published(&pin([0xee, 0xcb, 0x4d, 0x02], [0xea, 0xa0])),
-            Some("carbon-kernel 4.4.15 and 4.4.16 (EI 6.1.1)")
-        );
-        assert!(published(&pin([0x50, 0xf0, 0xed, 0xa5], [0x1b, 0xbd])).is_some());
-        assert!(published(&pin([0x1d, 0x72, 0x9f, 0xb8], [0x4d, 0x30])).is_some());
-        assert_eq!(published(&pin([0x1d, 0x72, 0x9f, 0xb8], [0xea, 0xa0])), None);
-        assert_eq!(published(&[0; 32]), None);
     }
 
     #[test]

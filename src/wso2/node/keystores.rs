@@ -2,21 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::certificate::{Leaf, day, key_pin_of, pin_of, pin_text};
+use crate::config::certificate::{Leaf, day, key_pin_of, pin_of, pin_text, shipped_with};
 use crate::config::{Pool, Verify, suggestion};
 use crate::wso2::checks::KEYSTORE;
 use crate::wso2::context::Context;
 use crate::wso2::files::Written;
 use crate::wso2::files::keystore::{self, Keystore};
 use crate::wso2::reading::Reading;
-
-/// The SHA-256 of the certificates that are shipped with their private keys, and the kernels of Carbon that have them.
-const SHIPPED: [(&str, &str); 4] = [
-    ("1d729fb8c468ead820a2a0be4adb8fbabed9ab1ba126c9d21466c5706e8e4d30", "4.4.10 and older"),
-    ("eecb4d02dad4ac6b505353a7e21f4fb9a33fdcac92303ff0ff43e2190a84eaa0", "4.4.15 and 4.4.16, expired since June 2017"),
-    ("50f0eda5898af3a115c2c508194956e7e114fe234743e9d22f709ae7cb801bbd", "4.4.17 and newer"),
-    ("3612ad8f01b4ecf4714f0bc8e071b6403dd34c4dde62d81dd4b91d1aa356dee6", "4.5 and newer, expired since January 2022"),
-];
 
 /// A place that names a keystore, and the port on which it is shown.
 struct Named<'a> {
@@ -115,11 +107,9 @@ fn missing(context: Context<'_>, read: &Reading<'_>, named: &Named<'_>, path: &P
 }
 
 fn judge(context: Context<'_>, named: &Named<'_>, der: &[u8], now: i64) {
-    let pin = pin_text(pin_of(der)).replace("sha256:", "");
     let at = &named.location.at;
-    if let Some((_, kernels)) = SHIPPED.iter().find(|(shipped, _)| *shipped == pin) {
-        let what =
-            format!("this keystore has the key that WSO2 ships (Carbon {kernels}): anybody has its private half");
+    if let Some(kernels) = shipped_with(pin_of(der)) {
+        let what = format!("this keystore has the key that WSO2 ships ({kernels}): anybody has its private half");
         let advice = "make a key of your own: keytool -genkeypair, or weir cert create and openssl pkcs12 -export";
         context.findings.warning(KEYSTORE, at, what, advice);
     } else if let Some(leaf) = Leaf::read(der).filter(|leaf| leaf.not_after < now) {

@@ -5,11 +5,10 @@ use std::time::UNIX_EPOCH;
 
 use tokio::net::lookup_host;
 
-use crate::cli::cert::published;
 use crate::cli::wso2::test::client::Question;
 use crate::cli::wso2::test::ground::{Ground, Reached};
 use crate::cli::wso2::test::report::{Report, Subject};
-use crate::config::certificate::{Leaf, day, pin_of};
+use crate::config::certificate::{Leaf, day, pin_of, shipped_with};
 use crate::config::{Address, Node, NodeTls, Verify};
 
 /// One line for each port of each node, and for those of the cluster's messages. Returns the ports that answer.
@@ -134,7 +133,7 @@ async fn handshake(
 
 /// What is wrong with a certificate although it is believed.
 fn doubt(leaf: &[u8], ground: &Ground<'_>) -> Option<String> {
-    if let Some(release) = published(&pin_of(leaf)) {
+    if let Some(release) = shipped_with(pin_of(leaf)) {
         return Some(format!("it is the one that WSO2 ships with {release}, and everybody has its key"));
     }
     let now = ground.now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
