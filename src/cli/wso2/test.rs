@@ -25,7 +25,7 @@ use tokio::task::spawn_blocking;
 
 use self::api::Api;
 use self::client::{Client, Envelope};
-use self::ground::Ground;
+use self::ground::{Ground, ports};
 use self::places::{Through, doors, through};
 use self::report::{Report, Subject};
 use crate::app::{BAD_CONFIG, FAILED, shows_color};
@@ -140,6 +140,7 @@ impl Test {
         let ground = Ground {
             config,
             doors: doors(config, &self.through).await?,
+            ports: ports(config).await,
             api,
             client: Client::new(self.per_second)?,
             services: self.services(config),

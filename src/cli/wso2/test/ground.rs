@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
+use tokio::net::lookup_host;
+
 use super::api::{Api, Member};
 use super::client::{Answer, Client, Envelope, Question, Tls};
 use super::places::Door;
@@ -17,6 +19,40 @@ pub(super) struct Reached<'a> {
     pub(super) node: &'a Node,
     pub(super) address: SocketAddr,
 }
+
+/// A port of a node, as its pool has it.
+pub(super) struct Port<'a> {
+    pub(super) pool: &'a Pool,
+    pub(super) node: &'a Node,
+    /// Or why it is not known where it is.
+    pub(super) addresses: Result<Vec<SocketAddr>, String>,
+}
+
+/// All ports of all nodes.
+pub(super) async fn ports(config: &Config) -> Vec<Port<'_>> {
+    let mut ports = Vec::new();
+    for (pool, member) in config.pools.iter().flat_map(|pool| pool.members.iter().map(move |member| (pool, member))) {
+        let Some(node) = config.nodes.get(member.node) else { continue };
+        let Some(port) = pool.port.checked_add(node.port_offset) else { continue };
+        ports.push(Port { pool, node, addresses: addresses(node, port).await });
+    }
+    ports
+}
+
+/// The addresses of a node.
+pub(super) async fn addresses(node: &Node, port: u16) -> Result<Vec<SocketAddr>, String> {
+    match &node.address {
+        Address::Ip(ip) => Ok(vec![SocketAddr::new(*ip, port)]),
+        Address::Name(name) => {
+            let found =
+                lookup_host((&**name, port)).await.map_err(|error| format!("{name} does not resolve: {error}"))?;
+            let all: Vec<_> = found.take(MOST_ADDRESSES).collect();
+            if all.is_empty() { Err(format!("{name} has no address")) } else { Ok(all) }
+        }
+    }
+}
+
+const MOST_ADDRESSES: usize = 8;
 
 /// How clients come to a pool.
 pub(super) struct Entry<'g, 'a> {
@@ -39,6 +75,7 @@ impl Entry<'_, '_> {
 pub(super) struct Ground<'a> {
     pub(super) config: &'a Config,
     pub(super) doors: Vec<Door<'a>>,
+    pub(super) ports: Vec<Port<'a>>,
     pub(super) api: Api<'a>,
     pub(super) client: Client,
     /// Paths of services that should answer.

@@ -3,47 +3,33 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::UNIX_EPOCH;
 
-use tokio::net::lookup_host;
-
 use crate::cli::wso2::test::client::Question;
-use crate::cli::wso2::test::ground::{Ground, Reached};
+use crate::cli::wso2::test::ground::{Ground, Port, Reached, addresses};
 use crate::cli::wso2::test::report::{Report, Subject};
 use crate::config::certificate::{Leaf, day, pin_of, shipped_with};
-use crate::config::{Address, Node, NodeTls, Verify};
+use crate::config::{NodeTls, Verify};
 
 /// One line for each port of each node, and for those of the cluster's messages. Returns the ports that answer.
 pub(super) async fn check<'a>(ground: &Ground<'a>, report: &mut Report) -> Vec<Reached<'a>> {
     let mut reached = Vec::new();
-    for (pool, node) in ground.config.pools.iter().flat_map(|pool| ground.nodes(pool).map(move |node| (pool, node))) {
+    for Port { pool, node, addresses } in &ground.ports {
         let subject = Subject::new("port", format!("{} in {}", node.name, pool.name));
-        let Some(port) = pool.port.checked_add(node.port_offset) else { continue };
-        match addresses(node, port).await {
-            Err(why) => report.failed(subject, why, "see the node's `address` in weir.toml, and DNS"),
-            Ok(all) => {
-                for address in all {
-                    let place = Reached { pool, node, address };
-                    if answers(ground, &place, subject.clone(), report).await {
-                        reached.push(place);
-                    }
-                }
+        let all = match addresses {
+            Ok(all) => all,
+            Err(why) => {
+                report.failed(subject, why, "see the node's `address` in weir.toml, and DNS");
+                continue;
+            }
+        };
+        for address in all {
+            let place = Reached { pool, node, address: *address };
+            if answers(ground, &place, subject.clone(), report).await {
+                reached.push(place);
             }
         }
     }
     members(ground, report).await;
     reached
-}
-
-/// The addresses of a node.
-async fn addresses(node: &Node, port: u16) -> Result<Vec<SocketAddr>, String> {
-    match &node.address {
-        Address::Ip(ip) => Ok(vec![SocketAddr::new(*ip, port)]),
-        Address::Name(name) => {
-            let found =
-                lookup_host((&**name, port)).await.map_err(|error| format!("{name} does not resolve: {error}"))?;
-            let all: Vec<_> = found.take(MOST_ADDRESSES).collect();
-            if all.is_empty() { Err(format!("{name} has no address")) } else { Ok(all) }
-        }
-    }
 }
 
 async fn answers(ground: &Ground<'_>, place: &Reached<'_>, subject: Subject, report: &mut Report) -> bool {
@@ -180,4 +166,3 @@ const PLAIN: &str = "this port speaks plain HTTP: is it the right one? Else take
 const OWN_KEY: &str = "give the node a key of its own (keytool -genkeypair), then pin it";
 const MEMBER: &str = "axis2.xml of the node: clustering enable=\"true\", localMemberHost and localMemberPort";
 const MEMBER_OR_WALL: &str = "axis2.xml of the node: clustering enable=\"true\", localMemberHost and localMemberPort; a firewall may keep this machine out";
-const MOST_ADDRESSES: usize = 8;

@@ -35,13 +35,22 @@ pub(super) async fn check(ground: &Ground<'_>, report: &mut Report) {
     }
 }
 
-/// How many requests show whether each node gets its share.
-fn requests(active: &[&Member]) -> u32 {
-    let weights = active.iter().map(|member| member.weight.max(1));
+/// How many requests show whether each node gets its share. Lots are drawn, or the requests of others come in between:
+/// with so many a node goes without by chance once in 100 000 runs, with the two nodes of the guide once in 8 million.
+fn wanted(members: &[&Member]) -> u32 {
+    let weights = members.iter().map(|member| member.weight.max(1));
     let (sum, least) = (weights.clone().sum::<u64>(), weights.min().unwrap_or(1));
-    let turns = u32::try_from(sum.div_ceil(least)).unwrap_or(u32::MAX);
-    // Lots are drawn, or the requests of others come in between: a node goes without one by chance in one of 16 million cases.
-    turns.saturating_mul(12).clamp(8, MOST)
+    u32::try_from(sum.div_ceil(least)).unwrap_or(u32::MAX).saturating_mul(12)
+}
+
+/// How many it gets.
+fn requests(members: &[&Member]) -> u32 {
+    wanted(members).clamp(8, MOST)
+}
+
+/// The most that a pool gets: fewer of its nodes need no more.
+pub(super) fn most(ground: &Ground<'_>, pool: &Pool) -> u32 {
+    requests(&ground.members(pool).collect::<Vec<_>>())
 }
 
 /// What came of the requests.
@@ -179,7 +188,7 @@ fn excuse(pool: &Pool, active: &[&Member], without: &[&str]) -> Option<String> {
         Balance::LeastRequests | Balance::LeastTime => Some("its balance prefers the less busy node".to_owned()),
         Balance::RoundRobin | Balance::RandomTwo => {
             let cold = active.iter().find(|member| !member.is_warm && without.contains(&&*member.label));
-            let light = active.iter().map(|member| member.weight).sum::<u64>() * 4 > u64::from(MOST);
+            let light = wanted(active) > MOST;
             match cold {
                 Some(cold) => Some(format!("{} warms up (slow-start)", cold.label)),
                 None => light.then(|| "its weight is too small to be seen in so few".to_owned()),
@@ -188,9 +197,37 @@ fn excuse(pool: &Pool, active: &[&Member], without: &[&str]) -> Option<String> {
     }
 }
 
-/// The most that one pool gets.
-pub(super) const MOST: u32 = 60;
+/// Enough for fifteen nodes of one weight.
+const MOST: u32 = 180;
 /// After these nobody needs to see more.
 const MOST_FAILURES: usize = 3;
 const COUNTED: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(nodes: usize, weight: u64) -> (u32, u32) {
+        let member =
+            |nth: usize| Member { weight: if nth == 0 { weight } else { 1 }, is_warm: true, ..Member::default() };
+        let members: Vec<Member> = (0..nodes).map(member).collect();
+        let all: Vec<&Member> = members.iter().collect();
+        (requests(&all), wanted(&all))
+    }
+
+    #[test]
+    fn a_pool_gets_as_many_requests_as_its_nodes_need_or_its_nodes_may_go_without() {
+        for (nodes, weight, requests, is_enough) in [
+            (1, 1, 12, true),
+            (2, 1, 24, true),
+            (12, 1, 144, true),
+            (15, 1, 180, true),
+            (16, 1, 180, false),
+            (2, 20, 180, false),
+        ] {
+            let (sent, wanted) = asked(nodes, weight);
+            assert_eq!((sent, sent >= wanted), (requests, is_enough), "{nodes} nodes, {weight}");
+        }
+    }
+}
