@@ -75,13 +75,16 @@ fn what_others_ask_meanwhile_is_not_held_against_the_cluster() {
 #[test]
 fn each_fault_makes_its_own_lines_fail() {
     let default = Planted::default;
+    let open = ["closed site esb.http", "closed site esb.https"];
     let on_worker2 = ["service /services/echo on worker2"];
     for (planted, expected) in [
         (Planted { bare: Some(1), ..default() }, &on_worker2[..]),
         (Planted { private: Some((1, "node-1")), ..default() }, &on_worker2),
         (Planted { proxy_port: false, ..default() }, &["proxy-port manager"]),
-        (Planted { denies: false, ..default() }, &["closed site esb.http", "closed site esb.https"]),
-        (Planted { routed: true, denies: false, ..default() }, &["closed site esb.http", "closed site esb.https"]),
+        (Planted { denies: false, ..default() }, &open),
+        (Planted { denies: false, moves: Some("https://esb.test.evil/carbon"), ..default() }, &open),
+        (Planted { denies: false, moves: Some("https://esb.test:9443/carbon"), ..default() }, &open),
+        (Planted { routed: true, denies: false, ..default() }, &open),
         (Planted { routed: true, bare: Some(1), ..default() }, &on_worker2),
         (Planted { secure: "", ..default() }, &["session pool esb-http", "session pool esb-https"]),
         (
@@ -142,7 +145,7 @@ fn a_console_that_a_route_of_another_site_leads_to_is_open_there() {
     let world = World::with(&Planted { more, ..Planted::default() });
     let report = world.tested(&THROUGH);
     fails(&report, &["closed site both"]);
-    assert!(report.text().contains("a node is reached by /carbon/admin/login.jsp (200)"), "{}", report.text());
+    assert!(report.text().contains("/carbon/admin/login.jsp (200)"), "{}", report.text());
     // Named as the console's, it is tested as that.
     world::rewrite(&world.weir.path("weir.toml"), |text| text.replace("console = \"mgt\"", "console = \"both\""));
     let report = world.tested(&THROUGH);

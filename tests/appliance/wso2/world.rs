@@ -28,6 +28,8 @@ pub(super) struct Planted {
     pub(super) bare: Option<u8>,
     /// A worker with this host in its WSDLEPRPrefix, where others have the site's.
     pub(super) private: Option<(u8, &'static str)>,
+    /// Where workers send who asks for the console or for admin services; else they show them.
+    pub(super) moves: Option<&'static str>,
     /// A worker with another certificate than the pinned one.
     pub(super) stranger: Option<u8>,
     /// Whether the manager has proxyPort.
@@ -47,6 +49,7 @@ impl Default for Planted {
             more: "",
             bare: None,
             private: None,
+            moves: None,
             stranger: None,
             proxy_port: true,
             expired: false,
@@ -160,21 +163,22 @@ fn worker(
     index: u8,
     secure: bool,
 ) -> impl Fn(&mut crate::harness::Talk) + Send + Sync + 'static + use<> {
-    let private = planted.private.filter(|(other, _)| *other == index).map(|(_, host)| host);
-    let bare = planted.bare == Some(index);
+    let mut planted = planted.clone();
+    planted.bare = planted.bare.filter(|other| *other == index);
+    planted.private = planted.private.filter(|(other, _)| *other == index);
     move |talk| {
         let body = talk.body();
-        let answer = answered(index, secure, (bare, private), (&talk.seen(), &body));
+        let answer = answered(index, secure, &planted, (&talk.seen(), &body));
         talk.send(&answer);
     }
 }
 
-fn answered(index: u8, secure: bool, (bare, private): (bool, Option<&str>), (seen, body): (&Seen, &[u8])) -> Vec<u8> {
+fn answered(index: u8, secure: bool, planted: &Planted, (seen, body): (&Seen, &[u8])) -> Vec<u8> {
     let host = seen.values("host").join("");
-    let host = private.map_or_else(|| host.clone(), |private| host.replace("esb.test", private));
+    let host = planted.private.map_or_else(|| host.clone(), |(_, private)| host.replace("esb.test", private));
     let prefix = format!("{}://{host}", if secure { "https" } else { "http" });
     match seen.target().as_str() {
-        path if bare && path.starts_with("/services/echo") => accepted(),
+        path if planted.bare.is_some() && path.starts_with("/services/echo") => accepted(),
         // A SOAP service that answers with what it got.
         "/services/echo" if seen.values("content-type") == ["text/xml; charset=UTF-8"] => {
             ok_with("Content-Type: text/xml\r\n", &String::from_utf8_lossy(body))
@@ -192,7 +196,10 @@ fn answered(index: u8, secure: bool, (bare, private): (bool, Option<&str>), (see
             let new = format!("Set-Cookie: JSESSIONID=W{index}{}; Path=/{flag}; HttpOnly\r\n", fresh());
             ok_with(if known { "" } else { &new }, "echo")
         }
-        path if path.contains("carbon") || path.contains("Admin") || path.contains("Remote") => ok_with("", "console"),
+        path if path.contains("carbon") || path.contains("Admin") || path.contains("Remote") => match planted.moves {
+            Some(to) => format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n").into_bytes(),
+            None => ok_with("", "console"),
+        },
         "/orders/health" => ok_with("", "<ok/>"),
         "/broken" => b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n".to_vec(),
         _ => accepted(),

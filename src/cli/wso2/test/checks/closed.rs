@@ -4,6 +4,7 @@ use crate::cli::wso2::test::client::Answer;
 use crate::cli::wso2::test::ground::Ground;
 use crate::cli::wso2::test::places::Door;
 use crate::cli::wso2::test::report::{Report, Subject, Verdict};
+use crate::cli::wso2::test::url::Url;
 use crate::cli::wso2::test::ways::{GET, Kind, Leads};
 use crate::config::Pool;
 
@@ -68,7 +69,7 @@ async fn closed(ground: &Ground<'_>, door: &Door<'_>, targets: &[&str]) -> Resul
         };
         let told = format!("{target} ({})", answer.status);
         match answer.status {
-            _ if is_refused(&answer, door) => {}
+            _ if is_refused(ground, door, &answer) => {}
             // No node answered, or too much was asked.
             429 | 502..=504 => untold.push(told),
             _ => open.push(told),
@@ -89,9 +90,12 @@ async fn closed(ground: &Ground<'_>, door: &Door<'_>, targets: &[&str]) -> Resul
 }
 
 /// By Weir, or by a node that does not have it. A plain site may send all its clients to https, where it is asked again.
-fn is_refused(answer: &Answer, door: &Door<'_>) -> bool {
-    let secure = format!("https://{}", door.host);
-    let moved = || !door.tls && answer.field("Location").is_some_and(|location| location.starts_with(&secure));
+fn is_refused(ground: &Ground<'_>, door: &Door<'_>, answer: &Answer) -> bool {
+    let is_secure = |url: &Url| {
+        let here = |other: &Door<'_>| other.tls && other.host == url.host && other.port == url.port;
+        url.tls && url.host == door.host && (url.port == 443 || ground.doors.iter().any(here))
+    };
+    let moved = || !door.tls && answer.field("Location").and_then(Url::parse).is_some_and(|url| is_secure(&url));
     matches!(answer.status, 403 | 404 | 410 | 421) || (matches!(answer.status, 301..=308) && moved())
 }
 
