@@ -6,13 +6,13 @@ use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use rustix::process::Signal;
 
 use self::world::{Planted, THROUGH, World};
-use crate::harness::{Client, Offer, Origin, RunningCommand, eventually};
+use crate::harness::{Client, Offer, Origin, RunningCommand, eventually, ok_with};
 
 /// One client stays on one node.
 const HASH: &str = "balance = \"hash\"\nhash = { on = \"client\" }";
@@ -368,16 +368,7 @@ fn orders(world: &World) -> Vec<String> {
 #[test]
 fn a_node_whose_drain_was_not_confirmed_is_given_back() {
     let world = World::with(&Planted::default());
-    let lossy = world.weir.path("lossy.sock");
-    let listener = UnixListener::bind(&lossy).expect("the test's directory can be written");
-    let socket = world.weir.admin_socket();
-    thread::spawn(move || {
-        for client in listener.incoming().map_while(Result::ok) {
-            let socket = socket.clone();
-            thread::spawn(move || passed_on(client, &socket));
-        }
-    });
-    let lossy = lossy.display().to_string();
+    let lossy = relay(&world, |request, answer| if request.contains("/drain ") { Vec::new() } else { answer });
     let report = world.tested(&["--through", "127.0.0.1", "--failover", "--yes", "--admin", &lossy]);
     fails(&report, &["failover worker1"]);
     assert!(report.text().contains("whether Weir drained it is not known"), "{}", report.text());
@@ -385,22 +376,65 @@ fn a_node_whose_drain_was_not_confirmed_is_given_back() {
     eventually("the node is back", || world.weir.state("esb-http", "worker1") == "active");
 }
 
-/// Passes a request on to Weir, and the answer back; that to a drain is lost.
-fn passed_on(mut client: UnixStream, socket: &Path) -> std::io::Result<()> {
+#[test]
+fn a_failover_waits_for_another_node_after_its_requests_are_spent() {
+    let world = World::with(&Planted::default());
+    let looks = AtomicUsize::new(0);
+    let slow = relay(&world, move |request, answer| {
+        let drained = request.contains("/drain ") || looks.load(Ordering::Relaxed) > 0;
+        let is_early = drained && looks.fetch_add(1, Ordering::Relaxed) < 70;
+        if is_early && request.starts_with("GET /api/v1/nodes ") { with_a_passive_worker2(&answer) } else { answer }
+    });
+    let report = world.tested(&["--through", "127.0.0.1", "--failover", "--yes", "--admin", &slow]);
+    fails(&report, &[]);
+    assert!(report.text().contains("worker2 served"), "{}", report.text());
+}
+
+/// Weir's answer about all nodes, as if worker2 were not needed yet.
+fn with_a_passive_worker2(answer: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(answer);
+    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    let mut nodes: serde_json::Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let all = nodes.as_array_mut().into_iter().flatten();
+    for pool in all.filter(|node| node["node"] == "worker2").flat_map(|node| node["pools"].as_array_mut()).flatten() {
+        pool["state"] = "passive".into();
+        pool["reason"] = "standby".into();
+    }
+    ok_with("Content-Type: application/json\r\nConnection: close\r\n", &nodes.to_string())
+}
+
+/// A socket that passes each request on to Weir's own, and back what becomes of the answer. Returns where it is.
+fn relay(world: &World, change: impl Fn(&str, Vec<u8>) -> Vec<u8> + Send + Sync + 'static) -> String {
+    let path = world.weir.path("relay.sock");
+    let listener = UnixListener::bind(&path).expect("the test's directory can be written");
+    let (socket, change) = (world.weir.admin_socket(), Arc::new(change));
+    thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let (socket, change) = (socket.clone(), Arc::clone(&change));
+            thread::spawn(move || passed_on(client, &socket, &*change));
+        }
+    });
+    path.display().to_string()
+}
+
+fn passed_on(mut client: UnixStream, socket: &Path, change: &dyn Fn(&str, Vec<u8>) -> Vec<u8>) -> std::io::Result<()> {
     let mut weir = UnixStream::connect(socket)?;
-    let (mut request, mut part) = (Vec::new(), [0; 4096]);
-    while !is_whole(&request) {
-        match client.read(&mut part)? {
-            0 => return Ok(()),
-            read => request.extend_from_slice(&part[..read]),
+    let request = whole(&mut client)?;
+    weir.write_all(&request)?;
+    let answer = whole(&mut weir)?;
+    client.write_all(&change(&String::from_utf8_lossy(&request), answer))
+}
+
+/// A request or an answer.
+fn whole(stream: &mut UnixStream) -> std::io::Result<Vec<u8>> {
+    let (mut message, mut part) = (Vec::new(), [0; 4096]);
+    while !is_whole(&message) {
+        match stream.read(&mut part)? {
+            0 => break,
+            read => message.extend_from_slice(&part[..read]),
         }
     }
-    weir.write_all(&request)?;
-    if String::from_utf8_lossy(&request).contains("/drain ") {
-        // It was carried out.
-        return weir.read(&mut part).map(drop);
-    }
-    std::io::copy(&mut weir, &mut client).map(drop)
+    Ok(message)
 }
 
 fn is_whole(request: &[u8]) -> bool {
