@@ -41,6 +41,7 @@ fn a_sound_cluster_passes_whichever_way_the_nodes_are_told() {
             "session pool esb-https",
             "console site mgt",
             "closed site esb.https",
+            "listener site esb.http",
             "proxy-port manager",
             "redirect site old",
             "service /orders/health at site esb.http",

@@ -15,7 +15,8 @@ use crate::cli::wso2::test::report::{Report, Subject};
 use crate::config::HostPattern;
 use crate::config::certificate::{day, inspect_shown, pin_of, system_roots};
 
-/// One line for each TLS door, at each of its addresses; of a plain one whether somebody listens.
+/// One line for each door at each of its addresses, of a plain one whether somebody listens; and one for what is asked of
+/// the first address alone.
 pub(super) async fn check(ground: &Ground<'_>, report: &mut Report) {
     let roots = system_roots();
     for door in &ground.doors {
@@ -23,10 +24,20 @@ pub(super) async fn check(ground: &Ground<'_>, report: &mut Report) {
             let subject = Subject::new("certificate", format!("{} {}", door.about(), door.host));
             if door.tls {
                 secure(ground, door, *place, &roots, subject, report).await;
-            } else if let Err(why) = ground.client.connects(*place).await {
-                let subject = Subject::new("listener", door.about());
-                report.failed(subject, format!("{place}: {why}"), LISTENS);
+                continue;
             }
+            let verdict = match ground.client.connects(*place).await {
+                Ok(()) => Ok(format!("{place} takes connections")),
+                Err(why) => Err((format!("{place}: {why}"), LISTENS.to_owned())),
+            };
+            report.judged(Subject::new("listener", door.about()), verdict);
+        }
+        if let [first, others @ ..] = door.places.as_slice()
+            && !others.is_empty()
+        {
+            let others: Vec<_> = others.iter().map(ToString::to_string).collect();
+            let what = format!("requests go to {first} alone: of {} only the listener is looked at", others.join(", "));
+            report.skipped(Subject::new("listener", format!("{} {}", door.about(), door.host)), what);
         }
     }
 }
