@@ -1,6 +1,7 @@
 //! Which node answered: by the field `X-Weir` where the site explains, or else by the line of the access log that has the
 //! request's id. Both are of one request, so the requests of others do not matter.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -19,7 +20,12 @@ pub(super) struct Witness {
 
 struct Log {
     file: File,
-    read: Vec<u8>,
+    /// How much of it was read.
+    read: u64,
+    /// The beginning of a line.
+    rest: Vec<u8>,
+    /// The node of each request, by its id.
+    nodes: HashMap<String, String>,
 }
 
 impl Witness {
@@ -52,7 +58,7 @@ impl Witness {
             return Some(node);
         }
         let id = answer.field("X-Request-Id").filter(|id| !id.is_empty())?;
-        self.log.as_ref()?.node(id)
+        self.log.as_ref()?.nodes.get(id).cloned()
     }
 }
 
@@ -68,29 +74,32 @@ impl Log {
         // A pipe has no end to begin at, and would be read in place of who reads it.
         file.metadata().ok().filter(std::fs::Metadata::is_file)?;
         file.seek(SeekFrom::End(0)).ok()?;
-        Some(Self { file, read: Vec::new() })
+        Some(Self { file, read: 0, rest: Vec::new(), nodes: HashMap::new() })
     }
 
     fn read_on(&mut self) {
-        let left = MOST_READ.saturating_sub(self.read.len() as u64);
+        let before = self.rest.len();
         // What cannot be read is not told.
-        let _ = (&self.file).take(left).read_to_end(&mut self.read);
-    }
-
-    fn node(&self, id: &str) -> Option<String> {
-        let mut lines = self.read.split(|byte| *byte == b'\n').map(String::from_utf8_lossy);
-        let line = lines.find(|line| line.contains(id))?;
-        node_in(&line)
+        let _ = (&self.file).take(MOST_READ.saturating_sub(self.read)).read_to_end(&mut self.rest);
+        self.read += (self.rest.len() - before) as u64;
+        let whole = self.rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let lines: Vec<u8> = self.rest.drain(..whole).collect();
+        let told = |line: &[u8]| told_in(&String::from_utf8_lossy(line));
+        self.nodes.extend(lines.split(|byte| *byte == b'\n').filter_map(told));
     }
 }
 
-/// The node in a line of the access log, of either form. The last pair is taken: what clients send stands before it.
-fn node_in(line: &str) -> Option<String> {
-    let node = match serde_json::from_str::<Value>(line) {
-        Ok(line) => line["node"].as_str()?.to_owned(),
-        Err(_) => line.rsplit_once(" node=")?.1.split(' ').next()?.to_owned(),
+/// The id and the node in a line of the access log, of either form. The last pairs are taken: what clients send stands
+/// before them.
+fn told_in(line: &str) -> Option<(String, String)> {
+    let (id, node) = match serde_json::from_str::<Value>(line) {
+        Ok(line) => (line["request_id"].as_str()?.to_owned(), line["node"].as_str()?.to_owned()),
+        Err(_) => {
+            let last = |name: &str| line.rsplit_once(name)?.1.split(' ').next().map(str::to_owned);
+            (last(" id=")?, last(" node=")?)
+        }
     };
-    (!node.is_empty() && node != "-").then_some(node)
+    (!node.is_empty() && node != "-").then_some((id, node))
 }
 
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -105,9 +114,10 @@ mod tests {
     fn a_node_is_told_by_the_field_and_by_both_forms_of_the_log() {
         assert_eq!(explained("balanced; node=worker1; queued=0.000").as_deref(), Some("worker1"));
         assert_eq!(explained("no-server; node=-; queued=0.000"), None);
-        let combined = r#"127.0.0.1 - - [x] "GET / HTTP/1.1" 200 1 "-" " node=me" id=4f host=a site=b pool=c node=worker2 upstream=0.1"#;
-        assert_eq!(node_in(combined).as_deref(), Some("worker2"));
-        assert_eq!(node_in(r#"{"request_id":"4f","node":"worker1"}"#).as_deref(), Some("worker1"));
-        assert_eq!(node_in(r#"{"request_id":"4f","node":""}"#), None);
+        let combined = r#"127.0.0.1 - - [x] "GET / HTTP/1.1" 200 1 "-" " id=me node=me" id=4f host=a site=b pool=c node=worker2 upstream=0.1"#;
+        let told = |id: &str, node: &str| Some((id.to_owned(), node.to_owned()));
+        assert_eq!(told_in(combined), told("4f", "worker2"));
+        assert_eq!(told_in(r#"{"request_id":"4f","node":"worker1"}"#), told("4f", "worker1"));
+        assert_eq!(told_in(r#"{"request_id":"4f","node":""}"#), None);
     }
 }
