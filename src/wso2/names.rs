@@ -19,33 +19,48 @@ const MOST: usize = 64;
 /// Asks for all names in the files of the nodes.
 pub(crate) fn check(nodes: &[NodeFiles], findings: &Findings) {
     let mut names: BTreeMap<String, Vec<Place>> = BTreeMap::new();
-    for node in nodes {
-        for (name, place) in written(node) {
-            let places = names.entry(name).or_default();
-            places.push(place);
-        }
+    for (name, place) in nodes.iter().flat_map(written) {
+        names.entry(name).or_default().push(place);
     }
-    let mut names: BTreeMap<String, Vec<Place>> = names.into_iter().take(MOST).collect();
-    let (send, answers) = mpsc::channel();
-    for name in names.keys() {
-        let (send, name) = (send.clone(), name.clone());
+    let asked: Vec<String> = names.keys().take(MOST).cloned().collect();
+    let last = asked.last().cloned();
+    let found = answers(asked, LIMIT, |name| (name, 0).to_socket_addrs().is_ok_and(|mut all| all.next().is_some()));
+    for (name, places) in &names {
+        let what = match found.get(name) {
+            Some(true) => continue,
+            Some(false) => "has no address on this machine",
+            None if last.as_ref() < Some(name) => "was not looked up: there are too many names",
+            None => "was not resolved within 5 s",
+        };
+        places.iter().for_each(|place| say(findings, place, name, what));
+    }
+}
+
+/// Which names have an address, of those for which that is known in time.
+fn answers(names: Vec<String>, limit: Duration, has_address: fn(&str) -> bool) -> BTreeMap<String, bool> {
+    let (send, told) = mpsc::channel();
+    let mut left = names.len();
+    for name in names {
+        let send = send.clone();
         // A thread that the system lets wait is left behind: the process ends soon.
         let asked = thread::Builder::new().spawn(move || {
-            let found = (name.as_str(), 0).to_socket_addrs().is_ok_and(|mut addresses| addresses.next().is_some());
-            let _nobody_waits = send.send((name, found));
+            let found = has_address(&name);
+            let _nobody_waits = send.send(Some((name, found)));
         });
-        drop(asked);
+        left -= usize::from(asked.is_err());
     }
-    drop(send);
-    while let Ok((name, found)) = answers.recv_timeout(LIMIT) {
-        let places = names.remove(&name).unwrap_or_default();
-        if !found {
-            places.iter().for_each(|place| say(findings, place, &name, "has no address on this machine"));
-        }
+    let clock = thread::Builder::new().spawn(move || {
+        thread::sleep(limit);
+        let _nobody_waits = send.send(None);
+    });
+    drop(clock);
+    let mut found = BTreeMap::new();
+    while found.len() < left
+        && let Ok(Some((name, has))) = told.recv()
+    {
+        found.insert(name, has);
     }
-    for (name, places) in &names {
-        places.iter().for_each(|place| say(findings, place, name, "was not resolved within 5 s"));
-    }
+    found
 }
 
 fn say(findings: &Findings, place: &Place, name: &str, what: &str) {
@@ -66,4 +81,24 @@ fn written(node: &NodeFiles) -> Vec<(String, Place)> {
     }
     names.retain(|(name, _)| name.parse::<IpAddr>().is_err());
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_nobody_answers_hold_nobody_up_together() {
+        let names = ["known", "slow", "unknown"].map(str::to_owned).to_vec();
+        let found = answers(names, Duration::from_millis(300), |name| {
+            if name == "slow" {
+                loop {
+                    thread::park();
+                }
+            }
+            name == "known"
+        });
+        let expected = [("known".to_owned(), true), ("unknown".to_owned(), false)];
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), expected);
+    }
 }
