@@ -6,25 +6,31 @@ use super::certificate::day;
 use super::explain::{Effective, explain};
 use super::model::{Config, ErrorPage, Member, Pool, Site};
 
-/// How many sentences there are at most.
-const MOST: usize = 500;
 /// How much of a value is shown.
 const SHOWN: usize = 60;
 
-/// What changes, in the order of the new file; at last what goes. What may be a secret is told without its value.
-pub fn changes(before: &Config, now: &Config) -> Vec<String> {
+/// What changes, each in a sentence. What may be a secret is told without its value.
+#[derive(Debug, Default)]
+pub struct Changes(Vec<String>);
+
+impl Changes {
+    /// The first sentences, at most `most` of them; where there are more, at last how many.
+    pub fn first(&self, most: usize) -> Vec<String> {
+        let more = self.0.len().saturating_sub(most);
+        let last = (more > 0).then(|| format!("and {more} more"));
+        self.0.iter().take(most).cloned().chain(last).collect()
+    }
+}
+
+/// What changes, in the order of the new file; at last what goes.
+pub fn changes(before: &Config, now: &Config) -> Changes {
     let (old, new) = (explain(before), explain(now));
     let (old, new) = (Tables::of(&old), Tables::of(&new));
     let mut changes = old.changes_to(&new);
     changes.extend(members(before, now));
     changes.extend(of_sites(before, now));
     changes.extend(new.missing_of(&old).map(|subject| format!("{subject} removed")));
-    let more = changes.len().saturating_sub(MOST);
-    if more > 0 {
-        changes.truncate(MOST);
-        changes.push(format!("and {more} more"));
-    }
-    changes
+    Changes(changes)
 }
 
 /// The values of a configuration by what their tables are about.
@@ -242,7 +248,7 @@ prefix = "/q"
             text.replacen(from, to, 1)
         });
         let now = load_text(Path::new(&path), after, &before).map_err(|errors| errors.to_string()).unwrap();
-        changes(&before, &now)
+        changes(&before, &now).0
     }
 
     #[test]

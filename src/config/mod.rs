@@ -32,7 +32,7 @@ pub use self::text::units::spoken_duration;
 pub use self::text::words::suggestion;
 pub use self::values::paths::any_of;
 pub(crate) use self::values::wso2::is_carbon;
-pub use changes::changes;
+pub use changes::{Changes, changes};
 pub use explain::{Effective, explain};
 pub use hosts::HostPattern;
 pub use load::{load, load_after, load_at, load_draft, load_text};

@@ -23,7 +23,7 @@ use super::state::Control;
 use super::store::sessions;
 use super::store::state_dir::StateDir;
 use crate::config;
-use crate::config::{Config, Place, Problem};
+use crate::config::{Changes, Config, Place, Problem};
 use crate::observe::Observer;
 use crate::proxy::accept::listeners;
 use crate::proxy::accept::threads::{ThreadSockets, Threads};
@@ -106,6 +106,18 @@ fn secrets(dir: Option<&StateDir>, new_secret: [u8; 32]) -> (Secrets, bool) {
     (Secrets::of(*known.as_ref().unwrap_or(&new_secret)), known.is_ok())
 }
 
+/// How a reload ended.
+pub(crate) struct Reloaded {
+    /// The generation that runs now and what changed, or what is wrong with the configuration.
+    pub(crate) outcome: Result<(Arc<Generation>, Vec<String>), Vec<Problem>>,
+    /// The same in one line.
+    pub(crate) text: String,
+}
+
+/// How many changes of a reload are kept, and how many its event names.
+const KEPT: usize = 100;
+const NAMED: usize = 3;
+
 /// Why nothing was started.
 pub(crate) enum StartError {
     /// The configuration cannot be used, now or later.
@@ -136,19 +148,24 @@ impl Reloader {
     }
 
     /// Reads the file again and runs the new configuration. When something is wrong with it, nothing changes.
-    pub(crate) async fn reload(&mut self, by: &OrderedBy) -> Result<Arc<Generation>, Vec<Problem>> {
-        let reloaded = self.try_reload().await.map_err(config::first_of);
-        let observer = &self.control.observer;
-        observer.metrics.reloaded(SystemTime::now(), reloaded.is_ok());
-        let text = match &reloaded {
-            Ok(generation) => format!("generation {} runs", generation.snapshot.generation),
-            Err(problems) => format!("refused: {}", problems.first().map_or_else(String::new, ToString::to_string)),
+    pub(crate) async fn reload(&mut self, by: &OrderedBy) -> Reloaded {
+        let (outcome, text) = match self.try_reload().await.map_err(config::first_of) {
+            Ok((generation, changes)) => {
+                let text = in_words(generation.snapshot.generation, &changes);
+                (Ok((generation, changes.first(KEPT))), text)
+            }
+            Err(problems) => {
+                let text = format!("refused: {}", problems.first().map_or_else(String::new, ToString::to_string));
+                (Err(problems), text)
+            }
         };
+        let observer = &self.control.observer;
+        observer.metrics.reloaded(SystemTime::now(), outcome.is_ok());
         observer.events.push_about(SystemTime::now(), "reload", &self.path.display().to_string(), &text, by.about());
-        reloaded
+        Reloaded { outcome, text }
     }
 
-    async fn try_reload(&mut self) -> Result<Arc<Generation>, Vec<Problem>> {
+    async fn try_reload(&mut self) -> Result<(Arc<Generation>, Changes), Vec<Problem>> {
         let before = self.control.current.load_full();
         let mut config = config::load_after(&self.path, &before.snapshot.config).map_err(|errors| errors.0)?;
         config.warnings.extend(self.control.at_start.needs_restart(&config));
@@ -158,11 +175,12 @@ impl Reloader {
         let sockets = bind_new(&config, &self.bound, self.threads.count())?;
         let refused = |what| vec![Problem { at: config.admin.at.clone(), what, advice: String::new() }];
         self.naming.prepare(&config).await.map_err(refused)?;
+        let changes = config::changes(&before.snapshot.config, &config);
         // From here on nothing can fail.
         let number = before.snapshot.generation + 1;
         let generation = self.swap(prepared, number, &before, sockets);
         log_warnings(&self.control, &generation);
-        Ok(generation)
+        Ok((generation, changes))
     }
 
     /// Called when the addresses of a node's name have changed: the same configuration runs with the new ones.
@@ -271,6 +289,14 @@ impl Reloader {
         // An order that an operator gave while this generation was built was applied to the generation before.
         operators::apply(&self.control, &generation);
         self.naming.follow(&generation.snapshot.config);
+    }
+}
+
+/// For example `generation 8 runs: pool esb-https: port 8243 → 8244; site esb.https, route closed added`.
+fn in_words(generation: u64, changes: &Changes) -> String {
+    match &*changes.first(NAMED) {
+        [] => format!("generation {generation} runs: no setting has changed"),
+        named => format!("generation {generation} runs: {}", named.join("; ")),
     }
 }
 

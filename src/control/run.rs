@@ -23,7 +23,7 @@ use super::cluster;
 use super::names::naming::{Naming, NewAddresses};
 use super::outages::Outages;
 use super::reload::at_start::AtStart;
-use super::reload::{FirstGeneration, Reloader, StartError};
+use super::reload::{FirstGeneration, Reloaded, Reloader, StartError};
 use super::sampling::Sampling;
 use super::state::{Control, LastReload, ReloadRefusal, ReloadRequest, WeightsRequest};
 use super::store::SLOW_DISK;
@@ -265,20 +265,18 @@ impl Running {
         }
         self.notifier.reloading(monotonic_microseconds());
         log::info!("a reload is ordered by {by}");
-        let reloaded = self.reloader.reload(&by).await;
-        let outcome = match &reloaded {
-            Ok(generation) => format!("generation {} runs", generation.snapshot.generation),
-            Err(problems) => format!("refused: {}", problems.first().map_or_else(String::new, ToString::to_string)),
-        };
+        let Reloaded { outcome, text } = self.reloader.reload(&by).await;
         // Where this fails, the journal has it, and the line before says that it was asked for.
-        let _ = self.record_reload(&by, outcome).await;
-        let problems = reloaded.as_ref().err().cloned().unwrap_or_default();
+        let _ = self.record_reload(&by, text).await;
+        let problems = outcome.as_ref().err().cloned().unwrap_or_default();
+        let changes = outcome.as_ref().map_or_else(|_| Vec::new(), |(_, changes)| changes.clone());
         let generation = self.control.current.load().snapshot.generation;
-        self.control.note_reload(LastReload { at: SystemTime::now(), by, generation, problems });
-        match reloaded {
-            Ok(generation) => {
+        self.control.note_reload(LastReload { at: SystemTime::now(), by, generation, problems, changes });
+        match outcome {
+            Ok((generation, changes)) => {
                 let text = summary(&generation);
                 log::info!("reloaded {}: {text}", self.path.display());
+                changes.iter().for_each(|change| log::info!("changed: {change}"));
                 self.notifier.ready(&text);
                 Ok(generation.snapshot.generation)
             }

@@ -48,6 +48,8 @@ pub(crate) struct LastReload {
     pub(crate) generation: u64,
     /// Why it was refused; empty when it was accepted.
     pub(crate) problems: Vec<Problem>,
+    /// What it changed.
+    pub(crate) changes: Vec<String>,
 }
 
 /// What the control thread has in addition to what all threads share.

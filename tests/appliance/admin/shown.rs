@@ -173,6 +173,38 @@ fn a_session_is_found_by_its_id() {
 }
 
 #[test]
+fn what_a_reload_changed_is_told_afterwards_and_no_secret_is() {
+    let origin = Origin::named("n");
+    let secret = "request-headers = { set = { Authorization = \"Basic b2xk\" } }";
+    let mut weir = Plan::before(&[&origin]).site(secret).start();
+    weir.edit(|text| {
+        text.replace("Basic b2xk", "Basic bmV3")
+            .replace("[[pool]]\n", "[[node]]\nname = \"n9\"\naddress = \"127.0.0.9\"\n[[pool]]\n")
+            .replace("nodes = [{ node = \"n1\" }]", "nodes = [{ node = \"n1\", weight = 3 }, \"n9\"]")
+    });
+    let diff = weir.command(&["diff"]).out;
+    let told: Vec<&str> = diff.lines().skip(1).map(str::trim).collect();
+    assert_eq!(told.len(), 4, "{diff}");
+    weir.reload();
+    assert_eq!(ask(&weir, "/api/v1/reloads")[0]["changes"], serde_json::json!(told));
+    let events = weir.command(&["events", "--kind", "reload"]).out;
+    let named = format!("generation 2 runs: {}; and 1 more", told[..3].join("; "));
+    assert!(events.contains(&named), "no {named} in {events}");
+    let audited = weir.read("audit.log");
+    assert!(audited.contains(&named), "no {named} in {audited}");
+    eventually("the journal has each of them", || {
+        let journal = weir.journal();
+        told.iter().all(|change| journal.contains(&format!("changed: {change}")))
+    });
+    for text in [&diff, &events, &audited, &weir.journal(), &ask(&weir, "/api/v1/reloads").to_string()] {
+        assert!(!text.contains("bmV3") && !text.contains("b2xk"), "{text}");
+    }
+    weir.reload();
+    assert_eq!(ask(&weir, "/api/v1/reloads")[0]["changes"], serde_json::json!([]));
+    assert!(weir.command(&["events"]).out.contains("generation 3 runs: no setting has changed"));
+}
+
+#[test]
 fn events_are_shown_followed_and_filtered() {
     let (a, b) = (Origin::named("a"), Origin::named("b"));
     let mut weir = Plan::before(&[&a, &b]).start();

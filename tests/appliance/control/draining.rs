@@ -213,7 +213,8 @@ fn what_runs_on_a_node_that_a_reload_took_away_is_shown() {
     weir.reload();
     let line = |command: &str| {
         let out = weir.command(&[command]).out;
-        let lines: Vec<_> = out.lines().filter(|line| line.contains(" n1 ")).map(str::to_owned).collect();
+        let of_table = |line: &&str| line.starts_with("app ") && line.contains(" n1 ");
+        let lines: Vec<_> = out.lines().filter(of_table).map(str::to_owned).collect();
         assert!(lines.len() < 2, "once: {out}");
         lines.first().map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" "))
     };

@@ -46,6 +46,9 @@ pub(super) struct ValueView {
     line: Option<usize>,
 }
 
+/// How many changes are told at most.
+const CHANGES: usize = 500;
+
 /// What a check came to.
 #[derive(Serialize, ToSchema)]
 pub(super) struct CheckView {
@@ -127,7 +130,7 @@ impl CheckView {
                     .chain(&control.at_start.needs_restart(&next))
                     .map(FileProblem::from)
                     .collect(),
-                changes: config::changes(running, &next),
+                changes: config::changes(running, &next).first(CHANGES),
             },
             Err(errors) => Self {
                 accepted: false,

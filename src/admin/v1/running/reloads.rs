@@ -23,6 +23,8 @@ pub(super) struct ReloadRecord {
     generation: u64,
     /// Why it was refused.
     problems: Vec<String>,
+    /// What it changed, each in a sentence, as `weir diff` tells it; at most 100. What may be a secret is told without its value.
+    changes: Vec<String>,
 }
 
 /// The last 20 reloads, the newest first.
@@ -41,6 +43,7 @@ impl ReloadRecord {
             accepted: reload.problems.is_empty(),
             generation: reload.generation,
             problems: reload.problems.iter().map(ToString::to_string).collect(),
+            changes: reload.changes.clone(),
         }
     }
 }
