@@ -65,7 +65,7 @@ complete -c weir -n "__fish_weir_using_subcommand init" -l mgt-key -d 'Its priva
 complete -c weir -n "__fish_weir_using_subcommand init" -l http -d 'Where Weir listens for HTTP' -r
 complete -c weir -n "__fish_weir_using_subcommand init" -l https -d 'Where Weir listens for HTTPS' -r
 complete -c weir -n "__fish_weir_using_subcommand init" -l admin -d 'The admin address' -r
-complete -c weir -n "__fish_weir_using_subcommand init" -l socket -d 'The admin socket, or off [default: /run/weir/admin.sock]' -r
+complete -c weir -n "__fish_weir_using_subcommand init" -l socket -d 'The admin socket, or off [default: /run/weir/admin.sock; with --config admin.sock in the state directory]' -r
 complete -c weir -n "__fish_weir_using_subcommand init" -l state-dir -d 'The directory for what outlives a restart' -r -F
 complete -c weir -n "__fish_weir_using_subcommand init" -s c -l config -d 'The file to write; certificates are made in the directory certs beside it' -r -F
 complete -c weir -n "__fish_weir_using_subcommand init" -l yes -d 'Ask nothing: what has no flag gets its default'

@@ -21,6 +21,7 @@ use self::render::Places;
 pub(super) use self::render::management_route;
 use super::output::{fail, print, print_line, warn};
 use crate::app::{BAD_CONFIG, FAILED, shows_color};
+use crate::config::LONGEST_SOCKET;
 
 /// What need not be asked.
 #[derive(Clone, clap::Args)]
@@ -58,7 +59,7 @@ pub(super) struct Init {
     /// The admin address
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9180")]
     admin: SocketAddr,
-    /// The admin socket, or off [default: /run/weir/admin.sock]
+    /// The admin socket, or off [default: /run/weir/admin.sock; with --config admin.sock in the state directory]
     #[arg(long, value_name = "PATH", value_parser = socket)]
     socket: Option<String>,
     /// The directory for what outlives a restart
@@ -132,7 +133,8 @@ impl Init {
         write::directory(directory)?;
         let pairs = write::certificates(answers, &directory.join("certs"), now)?;
         let state_dir = &absolute(&self.state_dir)?;
-        let Self { http, https, admin, ref socket, .. } = *self;
+        let Self { http, https, admin, .. } = *self;
+        let socket = self.socket.clone().or_else(|| self.own_socket(state_dir));
         let places = Places { http, https, admin, socket: socket.as_deref(), state_dir };
         let text = render::text(&places, answers, looked, &pairs);
         let warnings = write::checked(&self.config, &text, now).map_err(|why| match why {
@@ -141,6 +143,12 @@ impl Init {
         })?;
         write::own_directory(state_dir, 0o700)?;
         Ok(warnings)
+    }
+
+    /// Where no service makes /run/weir, the state directory is what Weir can write to for sure.
+    fn own_socket(&self, state_dir: &Path) -> Option<String> {
+        let own = state_dir.join("admin.sock").to_str()?.to_owned();
+        (self.config != Path::new(DEFAULT_FILE) && own.len() <= LONGEST_SOCKET).then_some(own)
     }
 
     fn without_asking(&self) -> Result<Answers, String> {

@@ -25,7 +25,9 @@ pub use super::text::choices::{
     CookieSameSite, Deployment, LogFormat, Membership, OnLost, ProbeKind, RequestIds, RequestValue, Right, SameSite,
     TlsVersion, Traces, WhenNone,
 };
-pub use admin::{ADMIN_SOCKET, Admin, AdminCertificate, AdminSocket, AdminTls, AdminToken, MetricsAddress};
+pub use admin::{
+    ADMIN_SOCKET, Admin, AdminCertificate, AdminSocket, AdminTls, AdminToken, LONGEST_SOCKET, MetricsAddress,
+};
 pub use cluster::{Cluster, ClusterDatabase, ClusterMember};
 pub use edits::{CookieFlags, Cookies, Edits, FieldValue, NewDomain, ValuePart};
 pub use error_page::{ErrorPage, ErrorPages};

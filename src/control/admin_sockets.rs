@@ -67,7 +67,9 @@ fn bind_socket(admin: &Admin) -> Result<Option<(UnixListener, SocketFile)>, Prob
         }
         (Err(error), _) => {
             let path = path.display();
-            log::info!("no admin socket {path}: {error}; orders need [admin] socket, or a token");
+            log::warn!(
+                "no admin socket {path}: {error}; orders need it or a token: name a path in [admin] socket that Weir can make, or \"off\""
+            );
             Ok(None)
         }
     }

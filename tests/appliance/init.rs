@@ -120,6 +120,10 @@ fn with_flags_a_cluster_answers_by_its_pins() {
         assert!(answered.text().ends_with(end), "{host}: {}", answered.text());
     }
     assert_eq!(weir.client().ask("GET /carbon/ HTTP/1.1\r\nHost: esb.wso2.com\r\n\r\n").status, 403);
+    // Where no service makes /run/weir, orders are possible all the same.
+    let running = weir.path("weir.toml").display().to_string();
+    let ordered = crate::harness::weir(&["maintain", "worker1", "--config", &running]).expect("it runs");
+    assert_eq!(ordered.status.code(), Some(0), "{}", words(&ordered.stderr));
 }
 
 #[test]

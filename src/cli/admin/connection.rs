@@ -9,11 +9,11 @@ use std::time::Duration;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::runtime::Builder;
 
-use self::find::Place;
+use self::find::{Connected, Place};
 use self::tls::TlsArgs;
 use crate::config::regular;
 
@@ -90,7 +90,7 @@ pub(super) async fn open(
     let places = args.places();
     // A change without any proof of who sends it is for the socket: an address would only refuse it.
     let needs_socket = *method != Method::GET && token.is_none() && !args.tls.shows_certificate();
-    let (stream, place) = find::connect(&places, &args.tls, needs_socket).await?;
+    let Connected { stream, place, missed } = find::connect(&places, &args.tls, needs_socket).await?;
     let mut request = Request::builder().method(method).uri(path).header("Host", place.host()).header("X-Weir", "cli");
     if let Some(token) = token {
         request = request.header("Authorization", token);
@@ -100,7 +100,12 @@ pub(super) async fn open(
     let (mut sender, connection) = handshake.map_err(|error| broken(&place, &error))?;
     tokio::spawn(connection);
     let answer = sender.send_request(request).await.map_err(|error| broken(&place, &error))?;
-    Ok((answer, place))
+    match missed.filter(|_| needs_socket && answer.status() == StatusCode::FORBIDDEN) {
+        None => Ok((answer, place)),
+        Some(socket) => Err(format!(
+            "no socket {socket}, and {place} only reads; name one in [admin] socket that Weir can make, and start it again; or show a token (--token-file)"
+        )),
+    }
 }
 
 /// What is said of an answer that is not in Weir's form.

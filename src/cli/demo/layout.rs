@@ -4,6 +4,8 @@ use std::io::Result;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
+use crate::config::LONGEST_SOCKET;
+
 /// The addresses and files that the lines to try, the configuration and the client need.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
@@ -52,8 +54,6 @@ pub(super) fn socket(directory: &Path) -> PathBuf {
     }
     std::env::temp_dir().join(format!("weir-demo-{}.sock", std::process::id()))
 }
-
-const LONGEST_SOCKET: usize = 107;
 
 /// Free addresses. Each has the wanted port, or the next free one above it.
 pub(super) fn free(wanted: [u16; 3]) -> Result<[SocketAddr; 3]> {

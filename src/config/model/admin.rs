@@ -15,6 +15,8 @@ use crate::config::text::errors::Place;
 
 /// Where the admin socket is unless the file says otherwise.
 pub const ADMIN_SOCKET: &str = "/run/weir/admin.sock";
+/// The longest path of a unix socket: `sun_path` has 108 bytes, the last of which is zero.
+pub const LONGEST_SOCKET: usize = 107;
 
 /// `[admin]`: metrics, status, orders.
 #[derive(Clone, Debug)]

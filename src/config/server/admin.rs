@@ -5,16 +5,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::hosts;
-use crate::config::model::{Admin, AdminSocket, MetricsAddress};
+use crate::config::model::{Admin, AdminSocket, LONGEST_SOCKET, MetricsAddress};
 use crate::config::server::listeners::{ADMIN, Binds};
 use crate::config::server::{admin_tls, admin_tokens};
 use crate::config::text::errors::{Place, Wrong};
 use crate::config::text::section::Section;
 use crate::config::values::addresses;
 use crate::config::values::pairs::Judging;
-
-/// The longest path of a unix socket: `sun_path` has 108 bytes, the last of which is zero.
-const LONGEST_SOCKET: usize = 107;
 
 /// What holds when the file says nothing.
 pub(crate) fn default() -> Admin {

@@ -273,6 +273,10 @@ fn the_commands_find_weir_by_its_configuration() {
     // Without its socket it can still be read.
     std::fs::remove_file(weir.admin_socket()).unwrap();
     assert_eq!(run(&["nodes"]).0, Some(0));
+    let (code, said) = run(&["activate", "n1"]);
+    let missing =
+        format!("no socket {} (no such socket), and 127.0.0.1:{port} only reads", weir.admin_socket().display());
+    assert!(code == Some(1) && said.contains(&missing) && !said.contains("as root"), "{said}");
     weir.stop();
     let (code, said) = run(&["nodes"]);
     assert_eq!(code, Some(1));

@@ -97,14 +97,25 @@ fn by_configuration(places: AdminPlaces) -> Vec<Place> {
     socket.into_iter().chain([address]).collect()
 }
 
+/// A connection to a place.
+pub(super) struct Connected {
+    pub(super) stream: Stream,
+    pub(super) place: Place,
+    /// The socket that was tried before, and why it did not connect.
+    pub(super) missed: Option<String>,
+}
+
 /// Connects to the first place where somebody answers. An order without a token and a certificate (`needs_socket`) does
 /// not go on where the socket is closed to this user: an address would only refuse it.
-pub(super) async fn connect(places: &[Place], tls: &TlsArgs, needs_socket: bool) -> Result<(Stream, Place), String> {
-    let mut failed = Vec::new();
+pub(super) async fn connect(places: &[Place], tls: &TlsArgs, needs_socket: bool) -> Result<Connected, String> {
+    let mut failed: Vec<(&Place, io::Error)> = Vec::new();
     for place in places {
         let connector = if matches!(place, Place::Secure(..)) { Some(tls.connector()?) } else { None };
         match place.connect(connector.as_ref()).await {
-            Ok(stream) => return Ok((stream, place.clone())),
+            Ok(stream) => {
+                let missed = failed.first().map(|(place, error)| format!("{place} ({})", plain(error)));
+                return Ok(Connected { stream, place: place.clone(), missed });
+            }
             Err(error) => {
                 let denied = error.kind() == io::ErrorKind::PermissionDenied;
                 failed.push((place, error));
