@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime};
 use crate::config::WhenNone;
 use crate::observe::Observer;
 use crate::observe::events::About;
+use crate::proxy::generation::Generation;
+use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::Pool;
 use crate::traffic::pool::member::Member;
 use crate::traffic::pool::outage::{Outage, OutageReport};
@@ -18,20 +20,40 @@ const NAMED: usize = 8;
 
 /// The outages of pools, by pool name, so that they outlive a reload.
 #[derive(Default)]
-pub(crate) struct Outages(HashMap<Arc<str>, Outage>);
+pub(crate) struct Outages(HashMap<Arc<str>, OfPool>);
+
+#[derive(Default)]
+struct OfPool {
+    outage: Outage,
+    /// How many requests found no node, up to the last call.
+    refused: u64,
+}
 
 impl Outages {
     /// To be called a few times a second.
-    pub(crate) fn update(&mut self, pools: &[Pool], observer: &Observer, now: Tick) {
-        for pool in pools {
-            let outage = self.0.entry(Arc::clone(pool.name())).or_default();
-            if let Some(report) = outage.note(pool.status(), now) {
-                publish(pool, report, observer, now);
+    pub(crate) fn update(&mut self, generation: &Generation, now: Tick) {
+        let pools = &generation.snapshot.pools;
+        for (pool, running) in pools.iter().zip(&generation.pools) {
+            let of_pool = self.0.entry(Arc::clone(pool.name())).or_default();
+            let mut refused = 0;
+            running.counters.each_failure(|word, count| {
+                if word == Refusal::NoActiveNode.word() {
+                    refused = count;
+                }
+            });
+            let more = refused > std::mem::replace(&mut of_pool.refused, refused);
+            if let Some(report) = of_pool.outage.note(pool.status(), more, now) {
+                publish(pool, report, &generation.observer, now);
             }
         }
         if self.0.len() > pools.len() {
             self.0.retain(|name, _| pools.iter().any(|pool| pool.name() == name));
         }
+    }
+
+    /// Whether the pool has an outage now.
+    pub(super) fn is_on(&self, pool: &str) -> bool {
+        self.0.get(pool).is_some_and(|of_pool| of_pool.outage.is_on())
     }
 }
 

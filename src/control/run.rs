@@ -21,7 +21,6 @@ use super::admin_sockets::{AdminSockets, bind_admin};
 use super::changes::stored::StoredOrders;
 use super::cluster;
 use super::names::naming::{Naming, NewAddresses};
-use super::outages::Outages;
 use super::reload::at_start::AtStart;
 use super::reload::{FirstGeneration, Reloaded, Reloader, StartError};
 use super::sampling::Sampling;
@@ -132,7 +131,6 @@ struct Running {
     notifier: Notifier,
     /// When the pools were last looked after.
     last_upkeep: Tick,
-    outages: Outages,
     sampling: Sampling,
     /// Whether orders changed by themselves and are to be written.
     orders_due: bool,
@@ -168,6 +166,7 @@ impl Running {
             weights_requests: to_weigh,
             reloads: Mutex::default(),
             cluster: Mutex::default(),
+            outages: Mutex::default(),
             refusals: Mutex::default(),
             state_dir: first.state_dir.take(),
             keeps_sessions: first.keeps_sessions,
@@ -191,7 +190,6 @@ impl Running {
             weights_requests,
             notifier: Notifier::from_environment(),
             last_upkeep: Tick::START,
-            outages: Outages::default(),
             sampling: Sampling::default(),
             orders_due: false,
             orders_write: None,
@@ -346,7 +344,7 @@ impl Running {
             generation.upkeep(pool, now, elapsed);
         }
         self.reloader.upkeep_of_old(now, elapsed);
-        self.outages.update(&generation.snapshot.pools, &self.control.observer, now);
+        self.control.outages.lock().update(&generation, now);
     }
 
     async fn stop(self, signal: &str, signals: &mut Signals) -> io::Result<()> {

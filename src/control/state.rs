@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::actor::OrderedBy;
 use super::changes::operations::Operations;
 use super::cluster::view::ClusterState;
+use super::outages::Outages;
 use super::refusals::Refusals;
 use super::reload::at_start::AtStart;
 use super::store::state_dir::StateDir;
@@ -75,6 +76,8 @@ pub(crate) struct Control {
     pub(crate) reloads: Mutex<VecDeque<LastReload>>,
     /// What members of the nodes' own cluster say, where they are asked. Whoever holds it takes no other lock of this room.
     pub(crate) cluster: Mutex<Option<Box<ClusterState>>>,
+    /// The pools that have no active node.
+    pub(crate) outages: Mutex<Outages>,
     /// What Weir refused in the last minute.
     pub(crate) refusals: Mutex<Refusals>,
     /// The state directory. `None` when it cannot be used.

@@ -71,14 +71,27 @@ type Found = (Health, String);
 fn of_pool(control: &Control, pool: &Pool, now: Tick) -> Option<Found> {
     match pool.status() {
         PoolStatus::Active => of_answers(control, pool).map(|errors| (Health::Degraded, errors)),
-        PoolStatus::Unknown => {
-            Some((Health::Degraded, format!("no node of pool {} has passed its first probe yet", pool.name())))
+        PoolStatus::Unknown if !is_without_node(control, pool, now) => {
+            Some((Health::Degraded, format!("no node of pool {} has passed a probe yet{}", pool.name(), failed(pool))))
         }
-        PoolStatus::NoneActive => {
+        PoolStatus::Unknown | PoolStatus::NoneActive => {
             let (consequence, nodes) = (consequence(pool, now), resting_or_failing(control, pool));
             Some((Health::Down, format!("pool {} has no active node: {consequence}; {nodes}", pool.name())))
         }
     }
+}
+
+/// Whether requests found no node while the pool's nodes are checked, and would find none now.
+fn is_without_node(control: &Control, pool: &Pool, now: Tick) -> bool {
+    let may_serve = |member: &Member| member.state.takes_unprobed(now);
+    control.outages.lock().is_on(pool.name()) && !pool.members.iter().any(may_serve)
+}
+
+/// What the first probes failed with: `: worker1 (tls 8243: connection refused)`.
+fn failed(pool: &Pool) -> String {
+    let one = |member: &Member| Some(format!("{} ({})", member.label, shortened(&member.state.probe_failure()?)));
+    let told: Vec<String> = pool.members.iter().filter_map(one).take(NAMED).collect();
+    if told.is_empty() { String::new() } else { format!(": {}", told.join(", ")) }
 }
 
 /// Why each node of a pool is not active: `worker1 drained by uid:1000 (anna): kernel update, worker2 unhealthy`.

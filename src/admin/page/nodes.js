@@ -130,7 +130,8 @@ function make({ node: name }) {
 function reasons(node) {
   const byWords = new Map();
   for (const pool of node.pools) {
-    if (!['unhealthy', 'ejected', 'gone'].includes(pool.reason)) continue;
+    const failing = ['unhealthy', 'ejected', 'gone'].includes(pool.reason) || (pool.reason === 'checking' && pool.seen);
+    if (!failing) continue;
     const said = pool.reason === 'gone' ? 'a reload took it out; older requests still run' : pool.seen || 'what was seen is not known';
     byWords.set(said, [...(byWords.get(said) ?? []), pool.pool]);
   }

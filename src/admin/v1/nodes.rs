@@ -77,7 +77,7 @@ pub(super) struct MemberView {
     state: &'static str,
     /// Why it is passive. `gone`: a reload took it out, and older requests still run there.
     reason: Option<&'static str>,
-    /// What was seen of a node that is `unhealthy` or `ejected`, as `tcp 8280: connection refused`.
+    /// What was seen of a node that is `unhealthy` or `ejected`, or `checking` after a failed probe, as `tcp 8280: connection refused`.
     seen: Option<String>,
     /// Why its last probe failed; absent where it passed or there was none.
     probe_failure: Option<String>,

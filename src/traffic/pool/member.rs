@@ -57,10 +57,12 @@ impl Member {
         self.load.has_room()
     }
 
-    /// What was seen of a node that is passive because it fails: by its last probe, or by the requests that failed.
+    /// What was seen of a node that is passive because it fails: by its last probe, or by the requests that failed. Of one
+    /// that is checked, what its first probes failed with.
     pub fn seen(&self, reason: Reason) -> Option<Arc<str>> {
         let why_it_changed = || Some(self.load.seen.lock().clone()).filter(|seen| !seen.is_empty());
         match reason {
+            Reason::Checking => self.state.probe_failure(),
             Reason::Unhealthy => self.state.probe_failure().or_else(why_it_changed),
             Reason::Ejected => why_it_changed(),
             _ => None,

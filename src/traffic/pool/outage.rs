@@ -1,6 +1,6 @@
 //! Decides when to report that a pool has no active node: when it begins, once a minute while it lasts, and when it is
-//! over. It does not begin while a node is still being checked, because at a start all nodes are passive until they are
-//! probed.
+//! over. While a node is still being checked it begins only with the first request that found no node, because at a start
+//! all nodes are passive until they are probed.
 
 use std::time::Duration;
 
@@ -58,11 +58,17 @@ struct Ongoing {
 }
 
 impl Outage {
-    /// Takes the pool's present status; returns what to report.
-    pub fn note(&mut self, status: PoolStatus, now: Tick) -> Option<OutageReport> {
+    /// Whether it goes on.
+    pub const fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Takes the pool's present status, and whether requests found no node since the last call; returns what to report.
+    pub fn note(&mut self, status: PoolStatus, refused: bool, now: Tick) -> Option<OutageReport> {
         match (&mut self.0, status) {
-            (None, PoolStatus::Active | PoolStatus::Unknown) => None,
-            (None, PoolStatus::NoneActive) => {
+            (None, PoolStatus::Active) => None,
+            (None, PoolStatus::Unknown) if !refused => None,
+            (None, PoolStatus::Unknown | PoolStatus::NoneActive) => {
                 self.0 = Some(Ongoing { since: now, last: now });
                 Some(OutageReport::Began)
             }
@@ -128,9 +134,21 @@ mod tests {
             (142, PoolStatus::NoneActive, Some(OutageReport::Began)),
             (143, PoolStatus::Active, Some(OutageReport::Over(seconds(1)))),
         ] {
-            let report = outage.note(status, Tick::from_millis(at * 1000));
+            let report = outage.note(status, false, Tick::from_millis(at * 1000));
             assert_eq!(report, expected, "at {at}");
         }
+    }
+
+    #[test]
+    fn while_nodes_are_checked_the_first_request_without_a_node_begins_it() {
+        let mut outage = Outage::default();
+        let mut told = |at, status, refused| outage.note(status, refused, Tick::from_millis(at));
+        assert_eq!(told(0, PoolStatus::Active, true), None);
+        assert_eq!(told(1_000, PoolStatus::Unknown, false), None);
+        assert_eq!(told(2_000, PoolStatus::Unknown, true), Some(OutageReport::Began));
+        assert_eq!(told(3_000, PoolStatus::Unknown, true), None);
+        assert_eq!(told(9_000, PoolStatus::NoneActive, true), None);
+        assert_eq!(told(22_000, PoolStatus::Active, false), Some(OutageReport::Over(Duration::from_secs(20))));
     }
 
     #[test]
@@ -142,10 +160,12 @@ mod tests {
             at += draw(20_000);
             let status = [PoolStatus::Active, PoolStatus::Unknown, PoolStatus::NoneActive, PoolStatus::NoneActive]
                 [draw(4) as usize];
-            let report = outage.note(status, Tick::from_millis(at));
+            let refused = draw(2) == 0;
+            let report = outage.note(status, refused, Tick::from_millis(at));
             let lasted = began.map(|began| Duration::from_millis(at - began));
             let expected = match (lasted, status) {
                 (None, PoolStatus::NoneActive) => Some(OutageReport::Began),
+                (None, PoolStatus::Unknown) if refused => Some(OutageReport::Began),
                 (Some(lasted), PoolStatus::Active) => Some(OutageReport::Over(lasted)),
                 (Some(lasted), _) if at - last >= 60_000 => Some(OutageReport::Lasts(lasted)),
                 _ => None,

@@ -90,6 +90,31 @@ fn begin_and_end_are_told_once_and_a_start_is_no_outage() {
 }
 
 #[test]
+fn a_pool_whose_first_probes_fail_is_out_from_the_first_request_that_got_503() {
+    let one = Origin::named("one");
+    one.stop();
+    let health = "interval = \"100ms\"\ntimeout = \"1s\"\nrise = 1\nfall = 1000\nprobes = [{ kind = \"tcp\" }]";
+    let weir = Plan::before(&[&one]).health(health).start();
+    let said = |words: &[&str]| weir.command(words).out;
+    let saw = format!("tcp {}: connection refused", one.port());
+    eventually("the nodes are shown with what the first probe saw", || said(&["nodes"]).contains(&saw));
+    assert_eq!(weir.state("app", "n1"), "passive checking");
+    let degraded = format!("Degraded: no node of pool app has passed a probe yet: n1 ({saw})");
+    assert!(said(&["status"]).contains(&degraded), "{}", said(&["status"]));
+    assert_eq!(told(&weir, ""), 0, "nobody has missed a node");
+    assert_eq!(weir.get("/a").refusal(), "503 no-active-node");
+    eventually("the journal tells that it began", || told(&weir, "no active node (n1 checking)") == 1);
+    let down =
+        format!("Down: pool app has no active node: requests get 503 (when-none = \"fail\"); n1 checking ({saw})");
+    assert!(said(&["status"]).contains(&down), "{}", said(&["status"]));
+    let why = said(&["why", "http://esb.test/a"]);
+    assert!(why.contains(&format!("it is passive (checking): {saw}")), "{why}");
+    one.resume();
+    eventually("the journal tells that it is over", || told(&weir, "an active node again, after") == 1);
+    assert!(!said(&["status"]).contains("Down"), "{}", said(&["status"]));
+}
+
+#[test]
 fn all_nodes_down_and_back_are_served_again_with_the_first_request() {
     let (one, two) = (Origin::named("one"), Origin::named("two"));
     let weir = Plan::before(&[&one, &two]).pool("eject = { for = \"1h\" }").start();
