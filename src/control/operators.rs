@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use parking_lot::MutexGuard;
+use tokio::runtime::Handle;
 
 use super::actor::OrderedBy;
 use super::notice::Notice;
+use super::probing;
 use super::state::Control;
 use super::store::SLOW_DISK;
 use super::store::audit::{self, Change};
@@ -280,7 +282,8 @@ pub(crate) struct CarriedOut {
 }
 
 /// Carries out an order for a node. The order is in the audit file before it takes effect, and on disk before this
-/// returns. With `force` it may leave a pool without a node.
+/// returns. With `force` it may leave a pool without a node. A node that is activated is probed before this returns. To be
+/// called where waiting for both delays nothing else.
 pub(crate) fn carry_out(
     control: &Control,
     node: &str,
@@ -296,6 +299,10 @@ pub(crate) fn carry_out(
         // sessions the drain waits for.
         sessions::save(control);
         warnings.extend(unknown_sessions(control, &control.current.load_full(), node));
+    }
+    if command == Command::Activate {
+        let all_over = Handle::current().block_on(probing::probed(control, node));
+        warnings.extend(not_serving(&control.current.load_full(), node, all_over));
     }
     control.operations.lock().warn(operation, &warnings);
     Ok(CarriedOut { operation, warnings })
@@ -363,6 +370,27 @@ pub(crate) fn knows(control: &Control, node: &str) -> bool {
     let generation = control.current.load_full();
     let in_file = generation.snapshot.config.nodes.iter().any(|known| &*known.name == node);
     in_file || !removed_nodes(control, &generation, |other| other == node).is_empty()
+}
+
+/// Why a node that is activated does not serve, in which pools. `all_over`: its probes are.
+fn not_serving(generation: &Generation, node: &str, all_over: bool) -> Option<Notice> {
+    let one = |(pool, member): (&Pool, &Member)| {
+        let why = match (member.state.state(), member.state.probe_failure()) {
+            (_, Some(failure)) => format!("its last probe failed: {failure}"),
+            (State::Passive(Reason::Checking), None) => "no probe is over yet".to_owned(),
+            (State::Passive(Reason::Ejected), None) => "its requests failed".to_owned(),
+            (_, None) => return None,
+        };
+        Some(format!("in {} {why}", pool.name()))
+    };
+    let of_node = all_members(generation).filter(|(_, member)| &*member.node == node);
+    let mut found: Vec<String> = of_node.filter_map(one).collect();
+    if !all_over && found.is_empty() {
+        found.push("a probe of it is not over yet".to_owned());
+    }
+    let advice = "it serves when its probes pass; `weir nodes` shows them";
+    (!found.is_empty())
+        .then(|| Notice::new(format!("{node} is activated, and may not serve: {}", found.join("; ")), advice))
 }
 
 /// A warning about the sessions that a drain would move now, when Weir was started without the stored sessions.

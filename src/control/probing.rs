@@ -1,6 +1,7 @@
 //! Which nodes are probed, and when. Each node of a pool with probes has a task on the control thread. As long as
 //! nothing changes that a probe's outcome depends on, the task goes on in the next generation, with its running probe
-//! and its schedule. Otherwise frequent reloads or changing names could keep probes from ever passing.
+//! and its schedule. Otherwise frequent reloads or changing names could keep probes from ever passing. Who has activated a
+//! node has it probed at once.
 
 pub(crate) mod answer;
 pub(crate) mod probe;
@@ -10,9 +11,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use self::probe::{ProbeFailure, ProbeTarget};
+use super::state::{Asker, Control};
 use crate::config;
 use crate::config::{Config, Health};
 use crate::proxy::generation::Generation;
@@ -26,6 +29,25 @@ use crate::traffic::tick::Tick;
 #[derive(Default)]
 pub(crate) struct Probing {
     tasks: HashMap<Key, ProbeTask>,
+}
+
+/// How long who asks for probes waits for them.
+const ASKED: Duration = Duration::from_secs(3);
+
+/// Has a node probed in all of its pools, and waits for it. Whether all probes are over: one may take longer.
+pub(crate) async fn probed(control: &Control, node: &str) -> bool {
+    let ask = |(_, asker): &(Arc<str>, Asker)| {
+        let (over, waits) = oneshot::channel();
+        asker.try_send(over).is_ok().then_some(waits)
+    };
+    let asked: Vec<_> = control.askers.lock().iter().filter(|(known, _)| **known == *node).filter_map(ask).collect();
+    let all = async {
+        for waits in asked {
+            // It ends without a word.
+            let _ = waits.await;
+        }
+    };
+    tokio::time::timeout(ASKED, all).await.is_ok()
 }
 
 /// Pool and node, with the node's name as the log has it.
@@ -53,6 +75,11 @@ impl Probing {
                 self.tasks.insert(key, task);
             }
         }
+    }
+
+    /// Who has each node probed at once.
+    pub(crate) fn askers(&self) -> Vec<(Arc<str>, Asker)> {
+        self.tasks.values().map(|task| (Arc::clone(&task.node), task.asker.clone())).collect()
     }
 }
 
@@ -85,6 +112,8 @@ impl ProbeTerms {
 /// A task that probes one node.
 struct ProbeTask {
     terms: ProbeTerms,
+    node: Arc<str>,
+    asker: Asker,
     state: Arc<NodeState>,
     position: Position,
     task: JoinHandle<()>,
@@ -108,13 +137,15 @@ impl ProbeTask {
         };
         let jitter = Jitter::seeded(pool as u64 * 1009 + member as u64 + shared.now());
         let (state, position) = (Arc::clone(&node.state), Position::new(Mutex::new(Some(position))));
+        let (asker, asked) = mpsc::channel(8);
         let probe_loop = ProbeLoop {
             shared: Arc::clone(shared),
             target,
             state: Arc::clone(&state),
             position: Arc::clone(&position),
         };
-        Self { terms, state, position, task: tokio::spawn(probe_loop.run(jitter)) }
+        let node = Arc::clone(&node.node);
+        Self { terms, node, asker, state, position, task: tokio::spawn(probe_loop.run(jitter, asked)) }
     }
 
     /// Whether this task is for the same probe of the same node. If so, it takes the new indices.
@@ -143,12 +174,18 @@ struct ProbeLoop {
 }
 
 impl ProbeLoop {
-    async fn run(self, mut jitter: Jitter) {
+    async fn run(self, mut jitter: Jitter, mut asked: mpsc::Receiver<oneshot::Sender<()>>) {
+        // Dropped when the round that it was asked for is over.
+        let mut asks: Option<oneshot::Sender<()>> = None;
         loop {
             let (began, started) = (Tick::from_millis(self.shared.now()), Instant::now());
             let result = self.target.ask().await;
             self.report(began, started.elapsed(), &result);
-            tokio::time::sleep(jitter.spread(self.target.health.interval)).await;
+            drop(asks.take());
+            tokio::select! {
+                () = tokio::time::sleep(jitter.spread(self.target.health.interval)) => {}
+                ask = asked.recv() => asks = ask,
+            }
         }
     }
 

@@ -263,6 +263,7 @@ impl Reloader {
         self.bound = generation.snapshot.config.listeners.iter().map(|listener| listener.bind).collect();
         let before = self.control.current.swap(Arc::clone(&generation));
         self.probing.follow(&self.control, &generation);
+        *self.control.askers.lock() = self.probing.askers();
         self.watching.follow(&self.control, &generation.snapshot.config);
         // The first generation is already the current one here, and has none before it.
         if !Arc::ptr_eq(&before, &generation) {

@@ -166,6 +166,7 @@ impl Running {
             weights_requests: to_weigh,
             reloads: Mutex::default(),
             cluster: Mutex::default(),
+            askers: Mutex::default(),
             outages: Mutex::default(),
             refusals: Mutex::default(),
             state_dir: first.state_dir.take(),

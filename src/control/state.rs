@@ -40,6 +40,9 @@ pub(crate) enum ReloadRefusal {
 /// A request to build the generation anew, because an operator has ordered a weight. The sender gets why it could not be.
 pub(crate) type WeightsRequest = oneshot::Sender<Result<(), String>>;
 
+/// Ask for a probe at once. What is sent is dropped when the next round is over.
+pub(crate) type Asker = mpsc::Sender<oneshot::Sender<()>>;
+
 /// How a reload ended.
 pub(crate) struct LastReload {
     pub(crate) at: SystemTime,
@@ -76,6 +79,8 @@ pub(crate) struct Control {
     pub(crate) reloads: Mutex<VecDeque<LastReload>>,
     /// What members of the nodes' own cluster say, where they are asked. Whoever holds it takes no other lock of this room.
     pub(crate) cluster: Mutex<Option<Box<ClusterState>>>,
+    /// Have nodes probed at once.
+    pub(crate) askers: Mutex<Vec<(Arc<str>, Asker)>>,
     /// The pools that have no active node.
     pub(crate) outages: Mutex<Outages>,
     /// What Weir refused in the last minute.

@@ -120,11 +120,15 @@ impl NodeStatus {
 
     /// The status of a node whose order has just ended. It may have died while it was under the order.
     pub(super) fn without_order(&self) -> String {
-        let fails = |pool: &PoolStatus| pool.state == "passive" || pool.probe_failure.is_some();
-        if !self.pools.iter().any(fails) || self.order() != NodeOrder::None {
+        if !self.pools.iter().any(|pool| pool.state == "passive" || pool.fails()) || self.order() != NodeOrder::None {
             return self.sentence(0);
         }
         format!("the order ended; {} is {}", self.node, self.states())
+    }
+
+    /// Whether it cannot serve in a pool, or soon may not be able to. One that is not needed now can.
+    pub(super) fn fails(&self) -> bool {
+        self.pools.iter().any(PoolStatus::fails)
     }
 
     /// `active in a, b; passive (unhealthy: connect refused) in c`.
@@ -143,6 +147,10 @@ impl NodeStatus {
 }
 
 impl PoolStatus {
+    fn fails(&self) -> bool {
+        self.probe_failure.is_some() || matches!(self.reason.as_deref(), Some("checking" | "ejected" | "unhealthy"))
+    }
+
     /// Why it is passive, or soon may be; behind its state.
     fn why(&self) -> String {
         match (self.reason.as_deref(), &self.probe_failure) {

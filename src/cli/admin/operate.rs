@@ -118,12 +118,30 @@ pub(crate) fn drain(drain: &Drain) -> i32 {
 /// `weir maintain`: rest at once.
 pub(crate) fn maintain(maintain: &Maintain) -> i32 {
     let body = json!({ "reason": maintain.of.why.said(), "force": maintain.force });
-    order(&maintain.of, "maintain", &body, |status| status.sentence(unix(SystemTime::now())))
+    match send_order(&maintain.of, "maintain", &body) {
+        Err(code) => code,
+        Ok(answer) if maintain.of.args.json => print_json(&answer),
+        Ok(answer) => {
+            tell_line(NodeStatus::in_answer(&answer).sentence(unix(SystemTime::now())));
+            0
+        }
+    }
 }
 
-/// `weir activate`: serve again.
+/// `weir activate`: serve again. Exit code 0 means that it does.
 pub(crate) fn activate(of: &NodeArgs) -> i32 {
-    order(of, "activate", &json!({ "reason": of.why.said() }), NodeStatus::without_order)
+    let answer = match send_order(of, "activate", &json!({ "reason": of.why.said() })) {
+        Ok(answer) => answer,
+        Err(code) => return code,
+    };
+    let status = NodeStatus::in_answer(&answer);
+    let printed = if of.args.json {
+        print_json(&answer)
+    } else {
+        tell_line(status.without_order());
+        0
+    };
+    if status.fails() { FAILED } else { printed }
 }
 
 /// `weir weight`: another weight in place of the file's.
@@ -146,17 +164,6 @@ pub(crate) fn weight(weight: &Weight) -> i32 {
     let instead = if now == of_file { String::new() } else { format!(", in place of {of_file} in the file") };
     tell_line(format_args!("{node} has the weight {now} in {pool}{instead}"));
     0
-}
-
-fn order(of: &NodeArgs, word: &str, body: &Value, tell: impl Fn(&NodeStatus) -> String) -> i32 {
-    match send_order(of, word, body) {
-        Err(code) => code,
-        Ok(answer) if of.args.json => print_json(&answer),
-        Ok(answer) => {
-            tell_line(tell(&NodeStatus::in_answer(&answer)));
-            0
-        }
-    }
 }
 
 /// Sends the order; the answer is how the node is now. Where it is refused, prints why and returns the exit code.

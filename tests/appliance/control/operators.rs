@@ -269,8 +269,30 @@ fn a_node_that_died_while_it_rested_is_not_called_active_when_its_order_ends() {
     eventually("a probe has failed", || failure().is_some());
     let failure = failure().expect("it failed");
     let said = world.weir.command(&["activate", "n1"]);
-    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(
+        said.err.contains(&format!("n1 is activated, and may not serve: in app its last probe failed: {failure}")),
+        "{said:?}"
+    );
     assert_eq!(said.out, format!("the order ended; n1 is passive (unhealthy: {failure}) in app\n"));
     let line = format!("its order ended, and its last probe failed: {failure}");
     eventually("the journal says why too", || world.weir.journal().contains(&line));
+}
+
+#[test]
+fn a_node_that_is_activated_is_probed_before_the_answer() {
+    let world = World::of(2, |plan| plan.pool(LEARN).health("probes = [{ kind = \"tcp\" }]\ninterval = \"1h\"\n"));
+    eventually("the first probe has passed", || world.weir.state("app", "n1") == "active");
+    assert_eq!(world.weir.command(&["maintain", "n1"]).code, Some(0));
+    world.node("n1").stop();
+    let said = world.weir.command(&["activate", "n1"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.out.starts_with("the order ended; n1 is active (its last probe failed: tcp "), "{said:?}");
+    let warning = "n1 is activated, and may not serve: in app its last probe failed: tcp ";
+    assert!(said.err.contains(warning), "{said:?}");
+    let operations = world.weir.ask_admin("/api/v1/operations").text();
+    assert!(operations.contains(warning), "{operations}");
+    world.node("n1").resume();
+    let said = world.weir.command(&["activate", "n1"]);
+    assert_eq!((said.code, &*said.out, &*said.err), (Some(0), "n1 is active in app\n", ""));
 }

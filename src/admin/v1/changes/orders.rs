@@ -97,7 +97,8 @@ pub(super) async fn maintain(
     carried_out(control, actor, node, Command::Maintain, order.force, order.reason).await
 }
 
-/// The node serves again, if probes and traffic allow it.
+/// The node serves again, if probes and traffic allow it. It is probed before the answer, for 3 s at most; where a probe fails or is not
+/// over, the answer warns of it.
 #[utoipa::path(post, path = "/api/v1/nodes/{node}/activate", params(("node" = String, Path, description = "Its name")),
     request_body = PlainOrder,
     responses(
