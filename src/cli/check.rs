@@ -19,6 +19,7 @@ mod explain;
 pub(super) mod operator_orders;
 mod pool_summary;
 mod readable;
+mod unprobed;
 mod without_sni;
 
 pub(super) use self::readable::{service_user, warnings as unreadable};
@@ -44,6 +45,7 @@ pub(super) fn run(path: &Path, output: Output) -> i32 {
     if let Ok(config) = &mut result {
         config.warnings.extend(operator_orders::warnings(config));
         config.warnings.extend(readable::warnings(config));
+        config.warnings.extend(unprobed::warning(config));
     }
     let result = refused.map_or(result, |problem| Err(Errors(vec![problem])));
     let values = result.as_ref().ok().filter(|_| output.explain).map(config::explain);

@@ -79,6 +79,8 @@ pub(super) struct MemberView {
     reason: Option<&'static str>,
     /// What was seen of a node that is `unhealthy` or `ejected`, or `checking` after a failed probe, as `tcp 8280: connection refused`.
     seen: Option<String>,
+    /// Whether the pool has probes. Without them a node is active until requests fail there.
+    probed: bool,
     /// Why its last probe failed; absent where it passed or there was none.
     probe_failure: Option<String>,
     /// How long it has this state; absent for a node that a reload took out.
@@ -151,6 +153,7 @@ fn view(control: &Control, generation: &Generation, name: &str) -> Option<NodeVi
         state: "passive",
         reason: Some(GONE),
         seen: None,
+        probed: false,
         probe_failure: None,
         since_seconds: None,
         weight: removed.weight,
@@ -225,6 +228,7 @@ impl MemberView {
             state: state.word(),
             reason: state.reason().map(Reason::word),
             seen: state.reason().and_then(|reason| member.seen(reason)).map(|seen| seen.to_string()),
+            probed: pool.settings.health.is_some(),
             probe_failure: member.state.probe_failure().map(|failure| failure.to_string()),
             since_seconds: Some(member.load.unchanged_for(now).as_secs()),
             weight: member.weight,

@@ -67,6 +67,7 @@ fn remarks(node: &Value, member: &Value, now: u64) -> String {
         .then(|| format!("weight {} (file {of_file})", text(&member["weight"])));
     let remarks = [
         (member["backup"] == true).then(|| "backup".to_owned()),
+        (member["probed"] == false && active).then(|| "no probes".to_owned()),
         warmth.map(|warmth| format!("warming {warmth} %")),
         member["queued"].as_u64().filter(|queued| *queued > 0).map(|queued| format!("{queued} waiting")),
         weight,

@@ -132,9 +132,9 @@ fn a_reload_warns_when_orders_leave_a_pool_no_node_for_new_requests() {
     let warning = "pool \"app\" has no node for new requests: all of its nodes have operators' orders: n1 (maintain)";
     let check = world.weir.command(&["check", "--config", &world.weir.path("weir.toml").display().to_string()]);
     assert_eq!(check.code, Some(0), "{check:?}");
-    // Root is told, beside the two warnings of this file, what a user weir of this machine could not read.
+    // Root is told, beside the three warnings of this file, what a user weir of this machine could not read.
     let of_user = check.out.matches("the user weir").count();
-    let count = format!("with {} warnings", 2 + of_user);
+    let count = format!("with {} warnings", 3 + of_user);
     assert!(check.out.contains(warning) && check.out.contains(&count), "{check:?}");
     let said = world.weir.command(&["reload"]);
     assert_eq!(said.code, Some(0), "{said:?}");

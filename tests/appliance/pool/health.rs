@@ -9,10 +9,19 @@ use crate::harness::{Appliance, Origin, Plan, eventually, ok};
 const QUICK: &str = "interval = \"100ms\"\ntimeout = \"1s\"\nrise = 1\nfall = 2\nprobes = [{ kind = \"tcp\" }]";
 
 #[test]
-fn without_probes_a_node_is_active_from_the_start() {
+fn without_probes_a_node_is_active_from_the_start_and_is_shown_as_such() {
     let origin = Origin::named("n");
     let weir = Appliance::in_front_of(&[&origin]);
     assert_eq!(weir.state("app", "n1"), "active");
+    let nodes = weir.command(&["nodes"]).out;
+    assert!(nodes.contains("no probes"), "{nodes}");
+    let check =
+        |weir: &Appliance| weir.command(&["check", "--config", &weir.path("weir.toml").display().to_string()]).out;
+    assert_eq!(check(&weir).matches("pool app has no probes: a node is active there until requests fail").count(), 1);
+    let probed = Plan::before(&[&origin]).health(QUICK).start();
+    eventually("the first pass makes it active", || probed.state("app", "n1") == "active");
+    let nodes = probed.command(&["nodes"]).out;
+    assert!(!nodes.contains("no probes") && !check(&probed).contains("no probes"), "{nodes}");
 }
 
 #[test]
