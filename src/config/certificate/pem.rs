@@ -74,7 +74,9 @@ fn unreadable(file: &Path, wanted: &str, error: &io::Error) -> Finding {
         ErrorKind::NotFound => ("no such file".into(), relative.into()),
         ErrorKind::PermissionDenied => (
             "this user may not read the file".into(),
-            format!("let the service's group read it: chgrp weir {name} && chmod 640 {name}"),
+            format!(
+                "run this as the user that the service runs as (sudo runuser -u weir -- …), or let that one read it: chown weir: {name}"
+            ),
         ),
         _ => (format!("cannot be read: {error}"), format!("name a file that holds a {wanted} in PEM")),
     };

@@ -51,9 +51,10 @@ pub(crate) fn read(section: &Section<'_>, hosts: &[HostPattern], judging: Judgin
     inspection.pair.map(|pair| Arc::new(Certificate { chain, key, pair }))
 }
 
-/// On a new machine neither file exists, and one command creates both.
+/// On a new machine neither file exists, and one command creates both. What this user may not look at may be there.
 fn how_to_make(chain: &Path, key: &Path, hosts: &[HostPattern]) -> Option<String> {
-    if chain.exists() || key.exists() || chain.with_extension("") != key.with_extension("") {
+    let is_missing = |file: &Path| file.try_exists().is_ok_and(|exists| !exists);
+    if !is_missing(chain) || !is_missing(key) || chain.with_extension("") != key.with_extension("") {
         return None;
     }
     let hosts: String = match hosts {
@@ -63,4 +64,23 @@ fn how_to_make(chain: &Path, key: &Path, hosts: &[HostPattern]) -> Option<String
     let name = chain.file_stem()?.to_str()?;
     let directory = chain.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Some(format!("`weir cert create{hosts} --name {name} --out {}` makes a pair for trying", directory.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_pair_is_to_be_made_only_where_there_is_none_for_sure() {
+        let directory = std::env::temp_dir().join(format!("weir-pairs-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let told = |directory: &Path| how_to_make(&directory.join("wrk.crt"), &directory.join("wrk.key"), &[]);
+        assert!(told(&directory).is_some_and(|advice| advice.starts_with("`weir cert create")));
+        // As of a directory that is closed to this user, which root cannot try: nobody can tell whether the file is there.
+        fs::write(directory.join("closed"), "").unwrap();
+        assert_eq!(told(&directory.join("closed")), None);
+        fs::remove_dir_all(directory).unwrap();
+    }
 }
