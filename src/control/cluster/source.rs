@@ -2,10 +2,12 @@
 //! its log.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::task::JoinHandle;
 
 use super::member_list::MemberList;
 use super::told::Fault;
@@ -20,11 +22,16 @@ pub(super) struct Source {
     patience: Duration,
     /// The connection of the last answer.
     kept: Option<TcpStream>,
+    addresses: LookUp<Vec<SocketAddr>>,
 }
+
+/// A look-up that is not begun again while it is under way. The system's own one has a thread until it ends, which with a resolver
+/// that is down is long after nobody waits for it any more.
+struct LookUp<T>(Option<JoinHandle<io::Result<T>>>);
 
 impl Source {
     pub(super) fn new(endpoint: Endpoint, interval: Duration) -> Self {
-        Self { endpoint, patience: interval * 2, kept: None }
+        Self { endpoint, patience: interval * 2, kept: None, addresses: LookUp(None) }
     }
 
     /// The members that it names.
@@ -44,7 +51,10 @@ impl Source {
                 answer => return answer,
             }
         }
-        let stream = TcpStream::connect(self.endpoint.authority.as_str()).await.map_err(refused)?;
+        let authority = self.endpoint.authority.clone();
+        let look_up = async move { Ok(lookup_host(authority).await?.collect()) };
+        let addresses: Vec<SocketAddr> = self.addresses.answer(look_up).await.map_err(refused)?;
+        let stream = TcpStream::connect(&*addresses).await.map_err(refused)?;
         // If this fails, only Nagle's delay remains.
         let _ = stream.set_nodelay(true);
         self.exchange(stream).await
@@ -67,6 +77,48 @@ impl Source {
     }
 }
 
+impl<T: Send + 'static> LookUp<T> {
+    async fn answer(&mut self, look_up: impl Future<Output = io::Result<T>> + Send + 'static) -> io::Result<T> {
+        let answer = self.0.get_or_insert_with(|| tokio::spawn(look_up)).await;
+        self.0 = None;
+        answer.map_err(io::Error::other)?
+    }
+}
+
 fn refused(error: io::Error) -> Fault {
     Fault::Silent(ConnectFault::from(error).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_resolver_that_is_down_has_one_look_up_of_a_member_however_often_it_is_asked() {
+        let (begun, ends) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+        let look_up = || {
+            let (begun, ends) = (Arc::clone(&begun), Arc::clone(&ends));
+            async move {
+                let number = begun.fetch_add(1, Ordering::Relaxed) + 1;
+                ends.notified().await;
+                Ok(number)
+            }
+        };
+        let mut addresses = LookUp(None);
+        for _ in 0..9 {
+            let given_up = tokio::time::timeout(Duration::from_millis(1), addresses.answer(look_up())).await;
+            assert!(given_up.is_err());
+        }
+        assert_eq!(begun.load(Ordering::Relaxed), 1);
+        // What it finds in the end is taken, and the next question begins another one.
+        for number in 1..3 {
+            ends.notify_one();
+            assert_eq!(addresses.answer(look_up()).await.unwrap(), number);
+        }
+    }
 }

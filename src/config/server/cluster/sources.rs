@@ -57,7 +57,7 @@ pub(super) fn interval(section: &Section<'_>) -> Duration {
         section.refuse(
             "members-interval",
             "members-interval: a cluster does not change that often",
-            "write \"1s\" or more: each question costs the node a little",
+            "write \"5s\"; at least \"100ms\": each question costs the node a little",
         );
     }
     interval
