@@ -1,9 +1,9 @@
 //! Reads whole files. Only regular files of a limited size are accepted: a pipe would block its reader until somebody
 //! writes, and a device may have no end.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{Error, ErrorKind, Read, Result};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Opens a file, to read it bit by bit.
@@ -11,17 +11,27 @@ use std::path::Path;
 /// # Errors
 /// Also where the path leads to something else than a file (`IsADirectory`, `InvalidInput`).
 pub fn open(path: &Path) -> Result<File> {
-    // Checked before opening, because opening a pipe would wait for a writer.
-    let about = fs::metadata(path)?;
+    // Checked before opening, because opening a device may do something.
+    accept(&fs::metadata(path)?)?;
+    open_at_once(path)
+}
+
+/// What stands there may be another thing than a moment ago. Opening a pipe does not wait for a writer then.
+fn open_at_once(path: &Path) -> Result<File> {
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    accept(&file.metadata()?)?;
+    Ok(file)
+}
+
+fn accept(about: &Metadata) -> Result<()> {
     let other = |kind, what: &str| Err(Error::new(kind, format!("this is {what}, not a file")));
     match about.file_type() {
-        file if file.is_file() => {}
-        file if file.is_dir() => return other(ErrorKind::IsADirectory, "a directory"),
-        file if file.is_fifo() => return other(ErrorKind::InvalidInput, "a pipe"),
-        file if file.is_socket() => return other(ErrorKind::InvalidInput, "a socket"),
-        _ => return other(ErrorKind::InvalidInput, "a device"),
+        file if file.is_file() => Ok(()),
+        file if file.is_dir() => other(ErrorKind::IsADirectory, "a directory"),
+        file if file.is_fifo() => other(ErrorKind::InvalidInput, "a pipe"),
+        file if file.is_socket() => other(ErrorKind::InvalidInput, "a socket"),
+        _ => other(ErrorKind::InvalidInput, "a device"),
     }
-    File::open(path)
 }
 
 /// Reads the whole file.
@@ -54,6 +64,7 @@ mod tests {
         let pipe = room.join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         let said = [&pipe, Path::new("/dev/zero"), &room].map(|path| read(path, 10).unwrap_err().to_string());
+        let between = open_at_once(&pipe).unwrap_err().to_string();
         fs::write(room.join("file"), "0123456789a").unwrap();
         let large = read(&room.join("file"), 10).unwrap_err();
         assert_eq!(read(&room.join("file"), 11).unwrap(), b"0123456789a");
@@ -62,6 +73,7 @@ mod tests {
             said,
             ["this is a pipe, not a file", "this is a device, not a file", "this is a directory, not a file"]
         );
+        assert_eq!(between, said[0], "one that came after the first look");
         assert_eq!((large.kind(), large.to_string().as_str()), (ErrorKind::FileTooLarge, "it is larger than 10 bytes"));
     }
 }

@@ -1,13 +1,14 @@
 //! Reads a node's wso2carbon.log from its end, and goes on where it was: also when the log is rotated, and never more than a
 //! bound at a time.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use super::member_list::{ListLines, MemberAddress};
 use super::word::Word;
+use crate::config::regular;
 
 /// The most bytes that are read at once: of a log that was not read yet, the last ones.
 const MOST: u64 = 1024 * 1024;
@@ -39,29 +40,21 @@ impl Log {
 
     /// Reads what was added, and tells what is known of the members now.
     pub(super) fn read(&mut self) -> io::Result<Word> {
-        let found = fs::metadata(&self.path)?;
-        // Opening a pipe would wait for its writer.
-        if !found.is_file() {
-            return Err(io::Error::other("it is no file"));
-        }
+        let file = regular::open(&self.path)?;
+        let found = file.metadata()?;
         let id = (found.dev(), found.ino());
         match self.open.take() {
             Some(open) if open.id == id => self.go_on(open, found.len())?,
-            Some(mut former) => {
-                let length = former.file.metadata()?.len();
-                self.add(&mut former, length)?;
-                self.begin()?;
+            former => {
+                if let Some(mut former) = former {
+                    let length = former.file.metadata()?.len();
+                    self.add(&mut former, length)?;
+                }
+                self.rest.clear();
+                self.go_on(OpenLog { file, id, at: 0 }, found.len())?;
             }
-            None => self.begin()?,
         }
         Ok(self.word.clone())
-    }
-
-    fn begin(&mut self) -> io::Result<()> {
-        let file = File::open(&self.path)?;
-        let found = file.metadata()?;
-        self.rest.clear();
-        self.go_on(OpenLog { file, id: (found.dev(), found.ino()), at: 0 }, found.len())
     }
 
     fn go_on(&mut self, mut open: OpenLog, length: u64) -> io::Result<()> {
@@ -126,7 +119,7 @@ fn member_after(line: &str, words: &str) -> Option<MemberAddress> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::OpenOptions;
+    use std::fs::{self, OpenOptions};
     use std::io::Write;
     use std::path::Path;
 
@@ -215,7 +208,7 @@ mod tests {
     #[test]
     fn what_is_no_log_is_told() {
         let dir = dir("none");
-        assert!(Log::new(dir.clone()).read().is_err());
+        assert_eq!(Log::new(dir.clone()).read().unwrap_err().to_string(), "this is a directory, not a file");
         assert!(Log::new(dir.join("wso2carbon.log")).read().is_err());
     }
 }

@@ -2,8 +2,8 @@
 
 use super::member_list::{MemberAddress, MemberList};
 
-/// The most members that are known to have gone.
-const MOST_GONE: usize = 256;
+/// The most members that are known to be there, and the most that have gone.
+const MOST: usize = 256;
 
 /// What one source says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Word {
     /// A member joined.
     pub(super) fn joined(&mut self, member: MemberAddress) {
         self.gone.retain(|gone| *gone != member);
-        if !self.members.contains(&member) && self.members.len() < MOST_GONE {
+        if !self.members.contains(&member) && self.members.len() < MOST {
             self.members.push(member);
         }
     }
@@ -35,7 +35,7 @@ impl Word {
     /// A member left.
     pub(super) fn left(&mut self, member: MemberAddress) {
         self.members.retain(|known| *known != member);
-        if !self.gone.contains(&member) && self.gone.len() < MOST_GONE {
+        if !self.gone.contains(&member) && self.gone.len() < MOST {
             self.gone.push(member);
         }
     }

@@ -1,12 +1,12 @@
 //! The last lines of the audit file: who changed what, and why.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::journal::without_secrets;
+use crate::config::regular;
 
 /// As `control` calls it in the state directory.
 const FILE: &str = "audit.log";
@@ -32,10 +32,7 @@ fn place(configuration: &Value) -> Option<PathBuf> {
 }
 
 fn end_of(path: &Path) -> io::Result<String> {
-    if !path.metadata()?.is_file() {
-        return Err(io::Error::other("this is no file"));
-    }
-    let mut file = File::open(path)?;
+    let mut file = regular::open(path)?;
     let length = file.seek(SeekFrom::End(0))?;
     file.seek(SeekFrom::Start(length.saturating_sub(MOST)))?;
     let mut bytes = Vec::new();
