@@ -96,7 +96,7 @@ impl Log {
         let line = String::from_utf8_lossy(line);
         if let Some(Ok(list)) = self.lines.read(&line) {
             self.word = list.into();
-        } else if STARTS.iter().any(|start| line.contains(start)) {
+        } else if STARTS.iter().any(|(logger, words)| line.contains(words) && is_of(&line, logger)) {
             self.word = Word::default();
         } else if let Some(member) = member_after(&line, "Member joined [") {
             self.word.joined(member);
@@ -107,11 +107,26 @@ impl Log {
 }
 
 /// With these a node begins or ends, and what it said before is over.
-const STARTS: [&str; 2] = ["Starting WSO2 Carbon", "Halting JVM"];
+const STARTS: [(&str, &str); 2] =
+    [("CarbonCoreActivator", "Starting WSO2 Carbon"), ("CarbonServerManager", "Halting JVM")];
+/// How the loggers' names end that tell of members: one for each way of finding them.
+const SCHEME: &str = "MembershipScheme";
+
+/// Whether a logger whose name ends so has written the line: others write what clients sent. Its name stands in braces or around
+/// the first dash, as in `INFO {org.wso2.carbon.WKABasedMembershipScheme} - ` and `INFO - WKABasedMembershipScheme `.
+fn is_of(line: &str, logger: &str) -> bool {
+    let dash = line.find(" - ").unwrap_or(line.len());
+    let (head, rest) = line.split_at(dash);
+    if let Some((_, braced)) = head.split_once('{') {
+        return braced.split_once('}').is_some_and(|(name, _)| name.ends_with(logger));
+    }
+    let behind = rest.trim_start_matches(" - ").split_whitespace().next();
+    head.trim_end().ends_with(logger) || behind.is_some_and(|name| name.ends_with(logger))
+}
 
 /// The address in `Member joined [UUID]: /10.0.0.4:4300`; before the slash there may be a name.
 fn member_after(line: &str, words: &str) -> Option<MemberAddress> {
-    let (_, rest) = line.split_once(words)?;
+    let (_, rest) = line.split_once(words).filter(|_| is_of(line, SCHEME))?;
     let (_, rest) = rest.split_once("]: ")?;
     let address = rest.split_whitespace().next()?;
     MemberAddress::parse(address.rsplit('/').next()?)
@@ -167,6 +182,46 @@ mod tests {
         add(&path, &event("joined", "/10.0.0.4:4300"));
         assert_eq!(told(&mut log), "all: 10.0.0.2:4100 10.0.0.3:4200 10.0.0.4:4300; gone: ");
         add(&path, "[2026-11-22 10:00:00,000]  INFO - CarbonCoreActivator Starting WSO2 Carbon...\n");
+        assert_eq!(told(&mut log), "some: ; gone: ");
+    }
+
+    #[test]
+    fn what_a_client_gets_logged_is_no_word_of_the_cluster() {
+        let path = dir("client").join("wso2carbon.log");
+        add(&path, LIST);
+        let mut log = Log::new(path.clone());
+        let before = told(&mut log);
+        let sent = [
+            "To: /a, Member left [8f8a8109-fb8f]: /10.0.0.3:4200",
+            "To: /a, INFO {x.WKABasedMembershipScheme} -  Member left [8f8a8109-fb8f]: /10.0.0.3:4200",
+            "To: /a, INFO - WKABasedMembershipScheme Member joined [8f8a8109-fb8f]: /10.0.0.9:4000",
+            "CarbonCoreActivator} - Starting WSO2 Carbon...",
+            "Halting JVM",
+        ];
+        for text in sent {
+            add(&path, &format!("[2026-11-22 10:00:00,000]  INFO - LogMediator {text}\n"));
+            let logger = "org.apache.synapse.mediators.builtin.LogMediator";
+            add(
+                &path,
+                &format!("TID: [-1234] [] [2026-11-22 10:00:00,000]  INFO {{{logger}}} -  {text} {{{logger}}}\n"),
+            );
+            assert_eq!(told(&mut log), before, "{text}");
+        }
+        let scheme = "org.wso2.carbon.core.clustering.hazelcast.wka.WKABasedMembershipScheme";
+        let patterns = [
+            format!("TID: [-1234] [] [2026-11-22 10:00:00,000]  INFO {{{scheme}}} -  Member left"),
+            format!("[2026-11-22 10:00:00,000]  INFO {{{scheme}}} [{{correlation}}]- Member left"),
+            format!("2026-11-22 10:00:00,000 INFO {scheme} - Member left"),
+            "[2026-11-22 10:00:00,000]  INFO - MulticastBasedMembershipScheme Member left".to_owned(),
+        ];
+        for (place, start) in patterns.iter().enumerate() {
+            add(&path, &format!("{LIST}{start} [8f8a8109-fb8f]: /10.0.0.3:4200 {{{scheme}}}\n"));
+            assert_eq!(told(&mut log), "all: 10.0.0.2:4100; gone: 10.0.0.3:4200", "{place}");
+        }
+        add(
+            &path,
+            "TID: [-1234] [] [2026-11-22 10:00:00,000]  INFO {org.wso2.carbon.core.init.CarbonServerManager} -  Halting JVM\n",
+        );
         assert_eq!(told(&mut log), "some: ; gone: ");
     }
 
