@@ -49,7 +49,7 @@ checks! {
     CERTIFICATE, "certificate", CARBON, "the certificates of the sites cover `HostName` and `MgtHostName`";
     RESOLVES, "resolves", CARBON, "with `--resolve`: host names of the nodes and of their databases have an address on this machine";
     OFFSET, "offset", CARBON, "`Offset`, or `-DportOffset` of the start script, is the node's `port-offset`";
-    WORKER_PORTS, "worker-proxy-ports", CARBON, "`WorkerHttpProxyPort` and `WorkerHttpsProxyPort` are the public ports of the workers' sites";
+    WORKER_PORTS, "worker-proxy-ports", CARBON, "`WorkerHttpProxyPort` and `WorkerHttpsProxyPort` are the public ports of the workers' sites; the manager has both";
     ADMIN_SERVICES, "http-admin-services", CARBON, "`HttpAdminServices` does not open the admin services without TLS";
     SYNCHRONIZER, "synchronizer", CARBON, "the deployment synchronizer is on or off on all nodes, as in `[cluster]`; its `RepositoryType` is known and the same";
     AUTO_COMMIT, "auto-commit", CARBON, "`AutoCommit` is true on the manager alone";

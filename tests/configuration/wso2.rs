@@ -227,6 +227,8 @@ pub(super) const FAULTS: &[Fault] = &[
     (&[(C, "<Offset>0", "<Offset>one")], "offset", (C, "<Offset>"), "is no number"),
     (&[(S, "-DworkerNode=false", "-DportOffset=2")], "offset", (S, "-DportOffset"), "the offset is 2"),
     (&[(C, "<WorkerHttpsProxyPort>443", "<WorkerHttpsProxyPort>8243")], "worker-proxy-ports", (C, "WorkerHttpsProxyPort"), "clients reach services on 443"),
+    (&[("manager/conf/carbon.xml", "<WorkerHttpProxyPort>80</WorkerHttpProxyPort>", "")], "worker-proxy-ports", ("manager/conf/carbon.xml", "<Ports"), "WorkerHttpProxyPort is not there"),
+    (&[("manager/conf/carbon.xml", "<WorkerHttpsProxyPort>443</WorkerHttpsProxyPort>", "<WorkerHttpsProxyPort/>")], "worker-proxy-ports", ("manager/conf/carbon.xml", "<Ports"), "WorkerHttpsProxyPort is not there"),
     (&[(C, "<!--HttpAdminServices>*</HttpAdminServices-->", "<HttpAdminServices>*</HttpAdminServices>")], "http-admin-services", (C, "<HttpAdminServices"), "without TLS"),
     (&[(C, "<Enabled>true", "<Enabled>false")], "synchronizer", (C, "<Enabled>"), "is not enabled"),
     (&[(C, "<AutoCommit>false", "<AutoCommit>true")], "auto-commit", (C, "<AutoCommit>"), "two nodes would write"),
@@ -552,6 +554,7 @@ fn other_ways_to_write_the_same_are_right() {
         &[("*/conf/registry.xml", "<registryRoot>/</registryRoot>", "")],
         &[("*/conf/registry.xml", "<enableCache>true", "<enableCache>false")],
         &[("*/conf/carbon.xml", "<SvnUser>deployer</SvnUser>", "")],
+        &[("worker1/conf/carbon.xml", "<WorkerHttpProxyPort>80</WorkerHttpProxyPort>", "")],
         &[("*/conf/axis2/axis2.xml", ">wka<", ">multicast<")],
         &[(
             "manager/conf/tomcat/catalina-server.xml",

@@ -7,6 +7,8 @@ use crate::wso2::files::xml::Element;
 /// What of carbon.xml matters to a cluster.
 pub(crate) struct Carbon {
     pub(crate) at: Place,
+    /// Where a port that is not there would stand.
+    pub(crate) ports: Place,
     pub(crate) product: Option<Written>,
     pub(crate) version: Option<Written>,
     pub(crate) host_name: Option<Written>,
@@ -57,6 +59,7 @@ impl Carbon {
         let store = root.child("Security").and_then(|security| security.child("KeyStore"));
         Self {
             at: root.at(),
+            ports: root.child("Ports").unwrap_or(root).at(),
             product: root.said("Name"),
             version: root.said("Version"),
             host_name: root.said("HostName"),

@@ -146,14 +146,22 @@ fn worker_ports(context: Context<'_>, carbon: &Carbon) {
         let mut ports: Vec<u16> = public.iter().filter(|one| one.tls == tls).map(|one| one.port).collect();
         ports.sort_unstable();
         ports.dedup();
-        let Some(said) =
-            said.as_ref().filter(|said| !ports.is_empty() && said.port().is_none_or(|port| !ports.contains(&port)))
-        else {
+        let Some(first) = ports.first() else { continue };
+        let Some(said) = said else {
+            // The manager alone shows addresses of services that others have.
+            if context.node.role.is_manager {
+                let what = format!("{name} is not there, so the console shows services on the node's own port");
+                let advice = format!("write <{name}>{first}</{name}>");
+                context.findings.warning(WORKER_PORTS, &carbon.ports, what, advice);
+            }
             continue;
         };
-        let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
-        let what = format!("{name} is {:?}, and clients reach services on {}", said.text, ports.join(", "));
-        context.findings.error(WORKER_PORTS, &said.at, what, format!("write {}", ports[0]));
+        if context.findings.is_known(WORKER_PORTS, said, name) && said.port().is_none_or(|port| !ports.contains(&port))
+        {
+            let all: Vec<String> = ports.iter().map(ToString::to_string).collect();
+            let what = format!("{name} is {:?}, and clients reach services on {}", said.text, all.join(", "));
+            context.findings.error(WORKER_PORTS, &said.at, what, format!("write {first}"));
+        }
     }
 }
 

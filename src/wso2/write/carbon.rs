@@ -38,13 +38,20 @@ pub(crate) fn fix(fixing: &Fixing<'_>, root: Element<'_>) -> Option<Vec<Edit>> {
             }
         }
         WORKER_PORTS => {
-            let tls = here.name() == "WorkerHttpsProxyPort";
-            let port = only(fixing.view.services().iter().filter(|one| one.tls == tls).map(|one| one.port))?;
-            here.set_text(&port.to_string())
+            let name = WORKER_PROXY_PORTS.into_iter().find(|name| fixing.finding.problem.what.starts_with(name))?;
+            let tls = name == "WorkerHttpsProxyPort";
+            let port =
+                only(fixing.view.services().iter().filter(|one| one.tls == tls).map(|one| one.port))?.to_string();
+            match root.child("Ports") {
+                Some(ports) => set(ports, name, &port, &[ports.child("Offset")]),
+                None => root.insert(&[Markup::new("Ports").child(Markup::of(name, &port))], "Ports", &[]),
+            }
         }
         _ => synchronizer(fixing, root, here),
     }
 }
+
+const WORKER_PROXY_PORTS: [&str; 2] = ["WorkerHttpProxyPort", "WorkerHttpsProxyPort"];
 
 fn second<'a>(root: Element<'a>, name: &str, here: Element<'_>) -> Option<Element<'a>> {
     root.children(name).skip(1).find(|one| one.is(&here))
