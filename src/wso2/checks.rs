@@ -62,7 +62,7 @@ checks! {
     REMOTE, "remote-instance", REGISTRY, "each remote instance has a `dbConfig` of its own, with a datasource that exists; `registryRoot` and `enableCache` are the same on all nodes";
     CACHE, "cache-id", REGISTRY, "`cacheId`, where there is one, is user@URL of its datasource, and the same on all nodes";
     READ_ONLY, "read-only", REGISTRY, "`readOnly` is false on the manager, also for the whole registry, and true on workers";
-    SHARED, "shared-database", SOURCES, "the shared database is a server, at the same URL and user from all nodes, that of `[cluster.database]`, and not a node's own one, and has a password; the driver is a known one that fits the URL; other databases are the same";
+    SHARED, "shared-database", SOURCES, "the shared database is a server, at the same URL and user from all nodes, that of `[cluster.database]`, and not a node's own one, and has a password; no two datasources have one name; the driver is a known one that fits the URL; other databases are the same";
     USERS, "users", USER_MGT, "the datasource of the users is there; between several nodes it is a server and the same database, and administrator, roles and user store are the same";
     ADMIN, "admin-password", USER_MGT, "the administrator's password is not the one that WSO2 ships";
     SOCKET_TIMEOUT, "socket-timeout", PASSTHRU, "`http.socket.timeout` is not shorter than the pool waits, and longer than it keeps idle connections";

@@ -563,6 +563,11 @@ fn a_registry_becomes_a_shared_one() {
         assert!(diff.contains(&format!("<url>{}</url>", url.replace('&', "&amp;"))), "{diff}");
         assert_eq!((diff.matches("<readOnly>true").count(), diff.matches("<readOnly>false").count()), (2, 1), "{diff}");
     }
+}
+
+/// With the alias of a password in the nodes' secure vault.
+#[test]
+fn a_shared_datasource_gets_what_it_lacks() {
     let cluster = CLUSTER.replace("user =", "password-alias = \"Shared.Password\"\nuser =");
     let world = World::new("ei").with(&cluster);
     world.edit(("*/conf/registry.xml", "jdbc/WSO2SharedDB", "jdbc/Registry"));
@@ -572,6 +577,13 @@ fn a_registry_becomes_a_shared_one() {
         "{diff}"
     );
     assert_eq!(said(&planned(&world).left), "", "{diff}");
+    // Another one has the name already.
+    let world = World::new("ei").with(&cluster);
+    world.edit((D, "jdbc/WSO2SharedDB", "jdbc/Other"));
+    world.edit((D, "3306/registry?", "3306/other?"));
+    let diff = written(&world);
+    assert!(diff.contains("+            <name>WSO2_SHARED_DB_2</name>\n"), "{diff}");
+    assert_eq!(said(&world.check().findings), "", "{diff}");
     for none in ["<password/>", "<password></password>", ""] {
         let world = World::new("ei").with(&cluster);
         world.edit((D, "<password>of-regadmin</password>", none));

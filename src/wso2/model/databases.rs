@@ -12,6 +12,8 @@ use crate::wso2::reading::Reading;
 /// `datasource`
 pub(crate) struct Datasource {
     pub(crate) at: Place,
+    /// By this Carbon knows it.
+    pub(crate) name: Option<Written>,
     pub(crate) jndi: Option<Written>,
     pub(crate) url: Option<Written>,
     pub(crate) user: Option<Written>,
@@ -38,6 +40,7 @@ pub(crate) fn read(root: Element<'_>) -> Vec<Datasource> {
         let is_empty = |password: Element<'_>| password.text().text.is_empty() && !password.has_alias();
         Datasource {
             at: source.at(),
+            name: source.said("name"),
             jndi: source.child("jndiConfig").and_then(|jndi| jndi.said("name")),
             url: said("url"),
             user: said("username"),

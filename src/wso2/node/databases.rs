@@ -1,5 +1,7 @@
 //! master-datasources.xml of one node: URLs and their drivers, and the database that the cluster shares.
 
+use std::collections::HashMap;
+
 use crate::config::suggestion;
 use crate::wso2::checks::SHARED;
 use crate::wso2::context::Context;
@@ -40,8 +42,21 @@ pub(crate) fn check(context: Context<'_>) {
             self::driver(context, driver, start, classes);
         }
     }
+    names(context, sources);
     passwords(context, sources);
     compared(context, sources);
+}
+
+/// Of two with one name the later takes the place of the first.
+fn names(context: Context<'_>, sources: &[Datasource]) {
+    let mut seen = HashMap::new();
+    for (name, source) in sources.iter().filter_map(|source| Some((source.name.as_ref()?, source))) {
+        let jndi = source.jndi.as_ref().map(|jndi| &jndi.text);
+        if seen.insert(&name.text, jndi).is_some_and(|before| before != jndi) {
+            let what = format!("a second datasource {:?}, which takes the place of the first", name.text);
+            context.findings.error(SHARED, &name.at, what, "give it a name of its own");
+        }
+    }
 }
 
 /// A server does not let a user in without one.

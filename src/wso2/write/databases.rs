@@ -172,7 +172,7 @@ fn missing(fixing: &Fixing<'_>, root: Element<'_>) -> Option<Vec<Edit>> {
     configuration = configuration.child(alias(fixing, root).unwrap_or_else(|| Markup::of("password", "")));
     configuration = rest.iter().fold(configuration, |all, (name, value)| all.child(Markup::of(name, value)));
     let source = Markup::new("datasource")
-        .child(Markup::of("name", NAME))
+        .child(Markup::of("name", &free_name(fixing)?))
         .child(Markup::new("jndiConfig").child(Markup::of("name", jndi)))
         .child(Markup::new("definition").with("type", "RDBMS").child(configuration));
     match root.child("datasources") {
@@ -183,6 +183,13 @@ fn missing(fixing: &Fixing<'_>, root: Element<'_>) -> Option<Vec<Edit>> {
             &[root.children("providers").next_back()],
         ),
     }
+}
+
+/// A name that no datasource of the node has.
+fn free_name(fixing: &Fixing<'_>) -> Option<String> {
+    let sources = fixing.node.datasources.as_ref()?;
+    let names = (1..).map(|number| if number == 1 { NAME.to_owned() } else { format!("{NAME}_{number}") });
+    names.take(100).find(|name| sources.iter().all(|source| source.name.as_ref().is_none_or(|said| said.text != *name)))
 }
 
 const VAULT: &str = "http://org.wso2.securevault/configuration";
