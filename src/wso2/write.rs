@@ -17,19 +17,21 @@ mod xml;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use self::edits::{Edit, Edits};
 use self::fixing::Fixing;
 use self::xml::Element;
-use super::checks::MEMBERS;
+use super::checks::{HAZELCAST, MEMBERS};
 use super::examined::{Asked, examine};
 use super::files;
+use super::files::properties::Properties;
 use super::findings::Finding;
 use super::model::NodeFiles;
 use super::model::start::SCRIPTS;
 use super::reading::Texts;
 use super::view::View;
-use crate::config::Problem;
+use crate::config::{Problem, Source};
 
 /// A file that is to be another one.
 pub struct Change {
@@ -89,7 +91,9 @@ pub fn plan(asked: &Asked<'_>, rest: Option<bool>) -> Result<Plan, Unsettled> {
         if edits.is_empty() {
             let changes: Vec<Change> =
                 paths.iter().filter_map(|path| change(path, &first, &texts).transpose()).collect::<Result<_, _>>()?;
-            let left = checked.findings.into_iter().map(|finding| without_old_lines(finding, &changes)).collect();
+            let not_switched = nodes.iter().filter_map(|node| not_switched(node, rest?, &checked.texts));
+            let all = checked.findings.into_iter().chain(not_switched);
+            let left = all.map(|finding| without_old_lines(finding, &changes)).collect();
             let left_out = checked.left_out;
             return Ok(Plan { changes, left, left_out, files: checked.files, nodes: checked.nodes });
         }
@@ -120,9 +124,21 @@ fn with_rest(node: &NodeFiles, rest: bool, texts: &Texts) -> Option<(PathBuf, Op
     };
     let text = old.as_deref().unwrap_or_default();
     let mut edits = Edits::default();
-    edits.take(plain::set(text, "hazelcast.rest.enabled", &rest.to_string())?);
+    edits.take(plain::set(text, REST, &rest.to_string())?);
     let new = edits.applied(text)?;
     Some((path, old, new))
+}
+
+const REST: &str = "hazelcast.rest.enabled";
+
+/// What is said of a switch that stays as it is, because something fills it in or it goes on in the next line.
+fn not_switched(node: &NodeFiles, rest: bool, texts: &Texts) -> Option<Finding> {
+    let path = node.tree.conf("hazelcast.properties");
+    let source = Source::new(Arc::new(path.clone()), texts.get(&path)?.clone());
+    let properties = Properties::read(&source);
+    let said = properties.get(REST).filter(|said| said.text != rest.to_string())?;
+    let (what, advice) = (format!("{REST} is {:?}, and stays so", said.text), format!("write {REST}={rest}"));
+    Some(Finding { check: HAZELCAST, is_error: false, problem: Problem { at: said.at.clone(), what, advice } })
 }
 
 /// `None`: in the end nothing changed. `first`: what was read of the files.

@@ -693,6 +693,12 @@ fn rest_of_hazelcast_is_as_the_operator_says_and_hosts_are_listed() {
     assert!(code == Some(1) && text.contains("is there already"), "{text}");
     let (code, text) = run(&world, &[&asked[..], &["--dry-run"]].concat());
     assert!(code == Some(1) && text.contains("is there already"), "{text}");
+    // What something else fills in stays, and is told.
+    fs::write(file("worker2"), "hazelcast.rest.enabled=${rest}\n").unwrap();
+    let (code, text) = run(&world, &["--hazelcast-rest=off", "--dry-run"]);
+    let stays = "hazelcast.rest.enabled is \"${rest}\", and stays so";
+    assert!(code == Some(0) && text.matches(stays).count() == 1 && text.contains("; 1 finding left to you"), "{text}");
+    fs::write(file("worker2"), "hazelcast.rest.enabled=false\n").unwrap();
     let (code, text) = run(&world, &["--hazelcast-rest=off", "--hosts=-"]);
     assert!(code == Some(0) && text.contains("10.0.0.2\tmanager\n") && text.contains("; 0 files written"), "{text}");
 }
