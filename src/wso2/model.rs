@@ -59,6 +59,12 @@ impl NodeFiles {
         }
     }
 
+    /// The datasources that the node shares with others: those of its remote instances.
+    pub(crate) fn shared(&self) -> impl Iterator<Item = &Datasource> {
+        let both = self.registry.as_ref().zip(self.datasources.as_ref());
+        both.into_iter().flat_map(|(registry, sources)| registry.shared(sources))
+    }
+
     /// What is added to the node's ports.
     pub(crate) fn offset(&self) -> u16 {
         let carbon = self.carbon.as_ref().and_then(|carbon| carbon.offset.as_ref());

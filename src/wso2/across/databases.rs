@@ -18,7 +18,7 @@ pub(crate) fn check(across: Across<'_>) {
     let registries: Vec<_> = across.nodes.iter().filter_map(|node| Some((node, node.registry.as_ref()?))).collect();
     mounts(across, &registries);
     let jndi = |source: &'_ Datasource| source.jndi.as_ref().map(|name| name.text.clone());
-    let names: BTreeSet<String> = across.nodes.iter().flat_map(shared).filter_map(jndi).collect();
+    let names: BTreeSet<String> = across.nodes.iter().flat_map(NodeFiles::shared).filter_map(jndi).collect();
     let own = across.nodes.iter().filter_map(|node| {
         let registry = node.registry.as_ref()?;
         Some(registry.datasource(&registry.current.as_ref()?.text)?.text.clone())
@@ -28,14 +28,6 @@ pub(crate) fn check(across: Across<'_>) {
     let others = across.nodes.iter().filter_map(|node| node.datasources.as_ref()).flatten().filter_map(jndi);
     let others: BTreeSet<String> = others.filter(|name| !own.contains(name) && !names.contains(name)).collect();
     others.iter().for_each(|name| other(across, name));
-}
-
-/// The datasources that a node shares: those of its remote instances.
-fn shared(node: &NodeFiles) -> Vec<&Datasource> {
-    match (&node.registry, &node.datasources) {
-        (Some(registry), Some(sources)) => registry.shared(sources).collect(),
-        _ => Vec::new(),
-    }
 }
 
 /// The mounts of each node by their path. Of two with one path the first counts here.

@@ -43,8 +43,8 @@ pub(crate) fn check(context: Context<'_>) {
         }
     }
     names(context, sources);
-    passwords(context, sources);
-    compared(context, sources);
+    passwords(context);
+    compared(context);
 }
 
 /// Of two with one name the later takes the place of the first.
@@ -60,9 +60,8 @@ fn names(context: Context<'_>, sources: &[Datasource]) {
 }
 
 /// A server does not let a user in without one.
-fn passwords(context: Context<'_>, sources: &[Datasource]) {
-    let Some(registry) = &context.node.registry else { return };
-    for source in registry.shared(sources).filter(|source| source.user.is_some()) {
+fn passwords(context: Context<'_>) {
+    for source in context.node.shared().filter(|source| source.user.is_some()) {
         let url = source.url.as_ref().filter(|url| is_server(url) && needs_password(&url.text));
         if let Some(at) = source.without_password.as_ref().filter(|_| url.is_some()) {
             let advice =
@@ -94,12 +93,12 @@ fn driver(context: Context<'_>, driver: &Written, start: &str, classes: &[&str])
 }
 
 /// The shared ones are those of `[cluster.database]`.
-fn compared(context: Context<'_>, sources: &[Datasource]) {
+fn compared(context: Context<'_>) {
     let Some(wanted) = context.view.cluster().and_then(|cluster| cluster.database.as_ref()) else { return };
-    let Some(registry) = &context.node.registry else { return };
     // There may be several, one for the configuration and one for what is governed: one of them is enough.
-    let shared: Vec<_> = registry
-        .shared(sources)
+    let shared: Vec<_> = context
+        .node
+        .shared()
         .filter_map(|source| Some((source, source.url.as_ref().filter(|url| is_server(url))?)))
         .collect();
     let is_wanted = |url: &Written| database(&url.text) == database(&wanted.url);

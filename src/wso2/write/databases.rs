@@ -48,9 +48,8 @@ pub(crate) fn fix(fixing: &Fixing<'_>, root: Element<'_>) -> Option<Vec<Edit>> {
     }
     let wanted = fixing.cluster()?.database.as_ref()?;
     let jndi = here.up("datasource")?.child("jndiConfig")?.said("name")?;
-    let shared = shared(fixing.node);
-    let is_only = shared.len() == 1;
-    let source = shared.into_iter().find(|source| source.jndi.as_ref().is_some_and(|name| name.text == jndi))?;
+    let is_only = fixing.node.shared().count() == 1;
+    let source = fixing.node.shared().find(|source| source.jndi.as_ref().is_some_and(|name| name.text == jndi))?;
     let old = &source.url.as_ref()?.text;
     if !is_only && database(old) != database(&wanted.url) {
         return None;
@@ -73,14 +72,6 @@ fn login(fixing: &Fixing<'_>, source: Element<'_>) -> Option<Vec<Edit>> {
     match username {
         Some(empty) => empty.set_text(user),
         None => definition.insert(&[Markup::of("username", user)], "username", &[definition.child("url")]),
-    }
-}
-
-/// The datasources that this node shares.
-fn shared(node: &NodeFiles) -> Vec<&Datasource> {
-    match (&node.registry, &node.datasources) {
-        (Some(registry), Some(sources)) => registry.shared(sources).collect(),
-        _ => Vec::new(),
     }
 }
 
@@ -116,7 +107,8 @@ fn url(definition: Element<'_>, old: &str, new: &str) -> Option<Vec<Edit>> {
 /// The JNDI name of the shared datasource on other nodes, or of the one with the wanted URL.
 pub(crate) fn shared_jndi(fixing: &Fixing<'_>) -> Option<String> {
     let wanted = fixing.cluster()?.database.as_ref()?;
-    let of_others = fixing.nodes.iter().flat_map(shared).find_map(|source| Some(source.jndi.as_ref()?.text.clone()));
+    let of_others =
+        fixing.nodes.iter().flat_map(NodeFiles::shared).find_map(|source| Some(source.jndi.as_ref()?.text.clone()));
     let is_wanted =
         |source: &&Datasource| source.url.as_ref().is_some_and(|url| database(&url.text) == database(&wanted.url));
     let own = || fixing.node.datasources.as_ref()?.iter().find(is_wanted)?.jndi.as_ref().map(|name| name.text.clone());
