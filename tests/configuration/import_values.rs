@@ -35,13 +35,47 @@ fn no_line_that_nginx_takes_closes_its_pool_or_site() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What is said of a line, and what is written of it or not.
+#[test]
+fn what_is_beyond_a_limit_or_never_met_is_told_of_its_line() {
+    #[rustfmt::skip]
+    let rows: &[(&str, &str, &str, Class, &str, bool)] = &[
+        (UPSTREAM, "server 10.0.0.3 weight=2000; server 10.0.0.4;", "server 10.0.0.3 weight=2000", Class::Changed, "weight = 1000 }", true),
+        (UPSTREAM, "server 10.0.0.3 max_fails=9999;", "server 10.0.0.3 max_fails=9999", Class::Changed, "failures = 1000", true),
+        (UPSTREAM, "server 10.0.0.3 max_conns=5 max_conns=0;", "server 10.0.0.3 max_conns=5 max_conns=0", Class::Changed, "max-requests", false),
+        (UPSTREAM, "server 10.0.0.3 slow_start=5s slow_start=0;", "server 10.0.0.3 slow_start=5s slow_start=0", Class::Same, "slow-start", false),
+        (SERVER, "keepalive_requests 0;", "keepalive_requests 0", Class::Changed, "max-requests = 1\n", true),
+        (SERVER, "keepalive_requests 2000000;", "keepalive_requests 2000000", Class::Same, "max-requests = 2000000\n", true),
+        (SERVER, "server_name my_host.test;", "server_name my_host.test", Class::Same, "\"my_host.test\"", true),
+        (SERVER, "rewrite ^index.html$ /x permanent;", "rewrite ^index.html$ /x permanent", Class::Ignored, "index.html\"", false),
+        (SERVER, "location ~ ^admin { deny all; }", "location ~ ^admin", Class::Ignored, "deny = true", false),
+        (SERVER, "location ~ '' { deny all; }", "location ~ ", Class::Same, "regex = '/'\ndeny = true", true),
+        (SERVER, "location /s { return 302 /#/login; }", "return 302 /#/login", Class::Missing, "answer = { status = 501", true),
+        (SERVER, "location /s { return 204 ok; }", "return 204 ok", Class::Same, "answer = { status = 204 }", true),
+        (SERVER, "listen 127.0.0.1:9180;", "listen 127.0.0.1:9180", Class::Missing, "9180\"", false),
+        (LOCATION, "proxy_hide_header Upgrade;", "proxy_hide_header Upgrade", Class::Same, "Upgrade\"", false),
+        (LOCATION, "deny 10.0.0.0/8; allow 10.1.0.0/16; deny all;", "allow 10.1.0.0/16", Class::Same, "deny = true", true),
+        (LOCATION, "proxy_set_header A ''; proxy_set_header a b;", "proxy_set_header A ", Class::Same, "set = { \"a\" = \"b\" } }", true),
+        (LOCATION, "limit_req zone=z burst=0;", "limit_req zone=z burst=0", Class::Changed, "excess", false),
+    ];
+    for (around, lines, said, class, part, is_written) in rows {
+        let nginx = around.replace("LINE", lines);
+        let Imported { report, text, .. } = imported(&nginx).unwrap();
+        let line = report.lines.iter().find(|line| format!("{} {}", line.directive, line.args) == *said);
+        assert_eq!(line.map(|line| line.class), Some(*class), "{nginx}: {}", report.text());
+        let text = text.unwrap_or_else(|errors| panic!("{nginx}: {}", errors.render(false)));
+        let text: Vec<&str> = text.lines().filter(|line| !line.starts_with("# missing")).collect();
+        assert_eq!(text.join("\n").contains(part), *is_written, "{nginx}: {part}: {}", text.join("\n"));
+    }
+}
+
+fn imported(nginx: &str) -> Result<Imported, String> {
+    import(Input::Text(nginx.to_owned()), Path::new("/none/weir.toml"), SystemTime::UNIX_EPOCH)
+}
+
 /// Notes what the checks said of the first draft. False where nginx's text cannot be read.
 fn judge(what: &str, nginx: &str, wrong: &mut Vec<String>) -> bool {
-    let now = SystemTime::UNIX_EPOCH;
-    let Ok(Imported { report, text, .. }) = import(Input::Text(nginx.to_owned()), Path::new("/none/weir.toml"), now)
-    else {
-        return false;
-    };
+    let Ok(Imported { report, text, .. }) = imported(nginx) else { return false };
     if let Err(errors) = text {
         wrong.push(format!("{what}: nothing is imported: {}", errors.render(false)));
         return true;
