@@ -31,14 +31,20 @@ struct Level<'a> {
     tls: Cell<Option<bool>>,
     /// Of a server: the `if` blocks that refuse requests, and that no route can be.
     unread: OnceCell<HashSet<usize>>,
+    /// What stands in its `if` blocks, by their conditions: the first of each.
+    answers: OnceCell<HashMap<String, Answer>>,
 }
+
+/// Names and words of the lines of a block.
+pub(super) type Answer = Vec<(String, String)>;
 
 impl<'a> Level<'a> {
     fn new(all: Vec<&'a Directive>) -> Rc<Self> {
         let mut named = HashMap::<&str, Vec<&Directive>>::new();
         all.iter().for_each(|one| named.entry(&one.name).or_default().push(one));
         let unknown = named.keys().any(|name| !known::knows(name) && !known::protects(name));
-        Rc::new(Self { all, named, unknown, sets: OnceCell::new(), tls: Cell::new(None), unread: OnceCell::new() })
+        let (sets, unread, answers) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Rc::new(Self { all, named, unknown, sets, tls: Cell::new(None), unread, answers })
     }
 
     fn named(&self, name: &str) -> &[&'a Directive] {
@@ -142,6 +148,20 @@ impl<'a> Scope<'a> {
         let found =
             level.unread.get_or_init(|| all().filter(|one| is_unread(one, &server)).map(|one| one.id).collect());
         if found.is_empty() { Vec::new() } else { all().filter(|one| found.contains(&one.id)).collect() }
+    }
+
+    /// What the first `if` of this place with this condition has inside.
+    pub(super) fn answer(&self, condition: &str) -> Option<&Answer> {
+        let level = self.levels.last()?;
+        let inside = |one: &Directive| one.inside().iter().map(|inner| (inner.name.clone(), inner.said())).collect();
+        let read = || {
+            let mut answers = HashMap::new();
+            for one in level.named("if") {
+                answers.entry(one.said()).or_insert_with(|| inside(one));
+            }
+            answers
+        };
+        level.answers.get_or_init(read).get(condition)
     }
 
     /// How many levels there are.

@@ -226,7 +226,7 @@ impl<'a> Sites<'a, '_> {
             match one.name.as_str() {
                 "if" => match self.condition(one, scope) {
                     Some((route, true)) => {
-                        before.rest = Rest::Answered(Action::Whole(route));
+                        before.rest = Rest::Routed(route);
                         break;
                     }
                     found => {
@@ -310,6 +310,8 @@ enum Rest {
     Open,
     /// They are answered, and reach no location.
     Answered(Action),
+    /// This route takes them all.
+    Routed(Table),
     /// Something that is not imported stands before the locations: nobody is let in to them.
     Closed,
 }

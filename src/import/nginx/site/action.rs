@@ -14,7 +14,6 @@ use crate::import::nginx::parse::Directive;
 use crate::import::nginx::pool::{Chosen, Pools, Target};
 use crate::import::nginx::report::Verdicts;
 use crate::import::nginx::scope::Scope;
-use crate::import::nginx::table::Table;
 use crate::import::nginx::values;
 
 /// What is done.
@@ -23,8 +22,6 @@ pub(super) enum Action {
     Pool(Chosen, Option<String>),
     /// A key of a route and its value, such as `redirect`.
     Own(&'static str, String),
-    /// A route that is made already.
-    Whole(Table),
     /// It cannot be imported: these requests are refused, and reach no node.
     Gap,
 }

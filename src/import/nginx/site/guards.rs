@@ -24,7 +24,7 @@ pub(super) fn guarded(scope: &Scope<'_>, verdicts: &Verdicts) -> bool {
 pub(super) fn unread<'a>(scope: &Scope<'a>) -> Vec<&'a Directive> {
     let of_server = scope.unread_of_server(|one, server| refuses(one) && conditions::of_server(one, server).is_none());
     let here = scope.depth() > 2 && conditions::of_location(scope).is_none();
-    let own = scope.own("if").into_iter().filter(|one| here && refuses(one));
+    let own = here.then(|| scope.own("if")).into_iter().flatten().filter(|one| refuses(one));
     of_server.into_iter().chain(own).collect()
 }
 

@@ -17,16 +17,17 @@ use crate::import::nginx::values;
 impl<'a> Sites<'a, '_> {
     /// What a server's locations do, each as a route of its site.
     pub(super) fn routes(&mut self, table: &mut Table, listens: &Listens, server: &'a Directive, scope: &Scope<'a>) {
-        let before = self.before_locations(table, server, scope);
-        if let Rest::Answered(action) = before.rest {
-            let note = "never reached: the server answers all requests itself";
-            for block in scope.own("location") {
-                self.verdicts.say(block, Ignored, "", note);
-                self.verdicts.silence(block, note);
+        let mut before = self.before_locations(table, server, scope);
+        let closed = match std::mem::replace(&mut before.rest, Rest::Open) {
+            Rest::Open => false,
+            Rest::Closed => true,
+            Rest::Answered(action) => {
+                let mut route = Table::new("[[site.route]]", &server.at);
+                self.fill(&mut route, action, scope, listens);
+                return self.instead_of_locations(table, route, scope);
             }
-            return self.catch_all(table, action, server, scope, listens);
-        }
-        let closed = matches!(before.rest, Rest::Closed);
+            Rest::Routed(route) => return self.instead_of_locations(table, route, scope),
+        };
         let mut all = locations::read(scope, self.verdicts);
         all.iter_mut().filter(|_| closed).for_each(|one| one.closed = true);
         let root = all.iter().position(|one| one.path == "/" && matches!(one.kind, Kind::Firm | Kind::Prefix));
@@ -204,18 +205,12 @@ impl<'a> Sites<'a, '_> {
         }
     }
 
-    fn catch_all(
-        &mut self,
-        table: &mut Table,
-        action: Action,
-        server: &Directive,
-        scope: &Scope<'a>,
-        listens: &Listens,
-    ) {
-        let mut route = Table::new("[[site.route]]", &server.at);
-        match action {
-            Action::Whole(answered) => route = answered,
-            action => self.fill(&mut route, action, scope, listens),
+    /// The server answers all requests by this route.
+    fn instead_of_locations(&self, table: &mut Table, route: Table, scope: &Scope<'a>) {
+        let note = "never reached: the server answers all requests itself";
+        for block in scope.own("location") {
+            self.verdicts.say(block, Ignored, "", note);
+            self.verdicts.silence(block, note);
         }
         last(table, route);
     }
@@ -229,7 +224,6 @@ impl<'a> Sites<'a, '_> {
             Action::Gap => return self.gap(route, scope),
             // Who may not come is not asked before a `return`, which nginx carries out first.
             Action::Own(key, value) => return self.own(route, (key, value), scope),
-            Action::Whole(answered) => return route.keys.extend(answered.keys),
             Action::Pool(..) if matches!(rules, access::Access::Nobody) => {
                 return self.own(route, ("deny", "true".to_owned()), scope);
             }
