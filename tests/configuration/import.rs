@@ -605,6 +605,44 @@ fn fields_and_cookies_take_what_weir_has() {
     }
 }
 
+/// Two fields of one name are two lines in nginx, and one with both values here.
+#[test]
+fn of_two_fields_with_one_name_none_is_lost() {
+    are_written(&[
+        (
+            "in answers of nodes",
+            site("location / { proxy_pass http://10.0.0.3; add_header Link </a>; add_header link </b>; }"),
+            &["add = { \"Link\" = \"</a>, </b>\" }"],
+        ),
+        (
+            "in answers of its own",
+            site("location / { add_header Link </a>; add_header Link </b>; return 204; }"),
+            &["add = { \"Link\" = \"</a>, </b>\" }"],
+        ),
+        (
+            "in requests",
+            site("location / { proxy_pass http://10.0.0.3; proxy_set_header X-A $host; proxy_set_header X-A b; }"),
+            &["set = { \"X-A\" = \"$host, b\" }"],
+        ),
+    ]);
+    let two = site("location / { proxy_pass http://10.0.0.3; add_header Set-Cookie a=1; add_header Set-Cookie b=2; }");
+    assert_class(&two, "add_header Set-Cookie a=1", Class::Missing);
+    assert_class(&two, "add_header Set-Cookie b=2", Class::Wider);
+}
+
+/// Two variables in one key are no field of that name.
+#[test]
+fn a_key_of_two_variables_is_missing() {
+    for key in ["$http_x_tenant$request_uri", "$cookie_a$uri", "$http_", "$http_a-b"] {
+        let pool = format!("upstream a {{ hash {key} consistent; server 10.0.0.3:80; }}");
+        let nginx = format!("{pool} {}", site("location / { proxy_pass http://a; }"));
+        assert_class(&nginx, &format!("hash {key} consistent"), Class::Missing);
+        let zone = format!("limit_req_zone {key} zone=z:1m rate=5r/s");
+        let nginx = format!("{zone}; {}", site("limit_req zone=z; location / { proxy_pass http://10.0.0.3; }"));
+        assert_class(&nginx, &zone, Class::Missing);
+    }
+}
+
 #[test]
 fn what_nginx_refuses_and_what_it_does_before_a_location_is_told() {
     let rows = [

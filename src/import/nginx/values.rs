@@ -105,11 +105,6 @@ pub(super) fn texts<'a>(plain: impl IntoIterator<Item = &'a str>) -> String {
     format!("[{}]", all.join(", "))
 }
 
-/// Whether `$http_` and the like may have this behind them, and nothing else stands there.
-pub(super) fn is_variable(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
 /// Gives a key of an inline table this value, or none, whatever it had before.
 pub(super) fn put(pairs: &mut Vec<(String, String)>, key: &str, value: Option<String>) {
     pairs.retain(|(known, _)| known != key);

@@ -54,6 +54,12 @@ fn name(text: &str) -> (&str, &str) {
     text.split_at(length)
 }
 
+/// The name behind `$http_` or another such beginning, where the text is that one variable and no more.
+pub(super) fn named<'a>(text: &'a str, beginning: &str) -> Option<&'a str> {
+    let part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.strip_prefix(beginning).filter(|name| !name.is_empty() && name.bytes().all(part))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

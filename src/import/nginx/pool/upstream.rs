@@ -9,7 +9,7 @@ use crate::import::nginx::numbers;
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
 use crate::import::nginx::table::Table;
-use crate::import::nginx::values;
+use crate::import::nginx::{values, variables};
 
 /// Reads the block. Nothing, with a verdict, where it can make no pool.
 pub(super) fn read(block: &Directive, table: &mut Table, verdicts: &Verdicts) -> Option<Vec<Endpoint>> {
@@ -204,13 +204,12 @@ fn hashed(one: &Directive, block: &Directive, table: &mut Table, verdicts: &Verd
             hash(table, "path", None, ring);
             Some("by the path as it came, without the query")
         }
-        key => match ["$http_", "$cookie_"].map(|kind| key.strip_prefix(kind).filter(|name| values::is_variable(name)))
-        {
-            [Some(field), _] => {
+        key => match (variables::named(key, "$http_"), variables::named(key, "$cookie_")) {
+            (Some(field), _) => {
                 hash(table, "header", Some(&field.replace('_', "-")), ring);
                 None
             }
-            [_, Some(cookie)] => {
+            (_, Some(cookie)) => {
                 hash(table, "cookie", Some(cookie), ring);
                 None
             }

@@ -11,7 +11,7 @@ use crate::import::nginx::parse::{Directive, Origin};
 use crate::import::nginx::report::Verdicts;
 use crate::import::nginx::scope::Scope;
 use crate::import::nginx::table::Table;
-use crate::import::nginx::values;
+use crate::import::nginx::{values, variables};
 
 /// The zones of `limit_req_zone`: key and rate by name.
 pub(crate) struct Zones<'a> {
@@ -196,7 +196,7 @@ fn one_rate(one: &Directive, zones: &Zones<'_>, verdicts: &Verdicts) -> Option<S
     }
     match zone.word() {
         "$binary_remote_addr" | "$remote_addr" => {}
-        key => match key.strip_prefix("$http_").filter(|name| values::is_variable(name)) {
+        key => match variables::named(key, "$http_") {
             Some(field) => {
                 let field = values::text(&field.replace('_', "-"));
                 pairs.extend([("by".to_owned(), "\"header\"".to_owned()), ("header".to_owned(), field)]);

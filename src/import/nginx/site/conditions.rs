@@ -1,8 +1,6 @@
 //! `if` and `limit_except` that a route can be: requests of some methods, with a field, or for the names of the server are
 //! answered, and never reach what stands behind.
 
-use std::collections::HashMap;
-
 use super::rewrites;
 use crate::config::rules;
 use crate::import::nginx::class::Class::{Changed, Ignored, Same, Wider};
@@ -10,7 +8,7 @@ use crate::import::nginx::known;
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
 use crate::import::nginx::scope::Scope;
-use crate::import::nginx::values;
+use crate::import::nginx::{values, variables};
 
 /// A block whose requests are answered.
 pub(super) struct Branch<'a> {
@@ -189,7 +187,7 @@ fn requests(condition: &str, scope: &Scope<'_>) -> Option<Requests> {
         ("$https", "=" | "!=") if value == "on" => always(scope, operator == "="),
         ("$host", "=") => names(value, scope),
         (field, "=") => {
-            let field = field.strip_prefix("$http_").filter(|name| values::is_variable(name))?.replace('_', "-");
+            let field = variables::named(field, "$http_")?.replace('_', "-");
             // nginx joins the lines of a field, those of Cookie with a semicolon; Weir compares each by itself.
             let joined = field.eq_ignore_ascii_case("cookie") || value.contains(',');
             let fits = rules::is_field_value(value) && !joined;
@@ -251,13 +249,7 @@ fn names(value: &str, scope: &Scope<'_>) -> Option<Requests> {
     if !names.iter().any(|name| name.eq_ignore_ascii_case(value)) {
         return Some(Requests::None);
     }
-    let answer =
-        |one: &Directive| one.inside().iter().map(|inner| (inner.name.clone(), inner.said())).collect::<Vec<_>>();
-    let mut answers = HashMap::new();
-    for one in scope.own("if") {
-        answers.entry(one.said()).or_insert_with(|| answer(one));
-    }
-    let asked = |name: &str| answers.get(&format!("($host = {name})"));
+    let asked = |name: &str| scope.answer(&format!("($host = {name})"));
     let first = asked(value)?;
     names.iter().all(|name| asked(name) == Some(first)).then_some(Requests::All)
 }

@@ -28,7 +28,7 @@ pub(super) fn write(table: &mut Table, scope: &Scope<'_>, place: &Place<'_>, ver
     for one in &lines {
         match to_node(one, place, verdicts) {
             Edit::None => {}
-            Edit::Set(name, value) => set.push((values::text(&name), values::text(&value))),
+            Edit::Set(name, value) => set.push((name, value)),
             Edit::Remove(name) => remove.push(name),
         }
     }
@@ -44,11 +44,14 @@ pub(super) fn write(table: &mut Table, scope: &Scope<'_>, place: &Place<'_>, ver
             verdicts.unwritten(&pass.at, "proxy_set_header Upgrade \"\"", Wider, "upgrades", note);
         }
     }
+    several(&lines, verdicts);
     edits(table, "request-headers", &set, &[], &remove);
     let (mut add, mut hidden) = (Vec::new(), Vec::new());
-    for one in scope.all("add_header") {
+    let lines = scope.all("add_header");
+    for one in &lines {
         add.extend(to_client(one, verdicts));
     }
+    several(&lines, verdicts);
     for one in scope.all("proxy_hide_header") {
         hidden.extend(hidden_field(one, verdicts));
     }
@@ -59,17 +62,19 @@ pub(super) fn write(table: &mut Table, scope: &Scope<'_>, place: &Place<'_>, ver
 pub(super) fn of_own_answers(table: &mut Table, key: &str, value: &str, scope: &Scope<'_>, verdicts: &Verdicts) {
     let good = ["200", "201", "204", "206", "301", "302", "303", "304", "307", "308"];
     let good = key == "redirect" || good.iter().any(|status| value.starts_with(&format!("{{ status = {status}")));
-    let mut add = Vec::new();
+    let (mut add, mut sent) = (Vec::new(), Vec::new());
     for one in scope.all("add_header") {
         if key == "answer" && is_content_type(one) {
             let note = "an answer without a body has no Content-Type, and one with a body has one";
             verdict_once(one, Changed, note, verdicts);
         } else if good || is_for_all(one) {
             add.extend(to_client(one, verdicts));
+            sent.push(one);
         } else {
             verdict_once(one, Same, "not in an answer of this status, as in nginx", verdicts);
         }
     }
+    several(&sent, verdicts);
     edits(table, "response-headers", &[], &add, &[]);
 }
 
@@ -259,20 +264,20 @@ fn to_client(one: &Directive, verdicts: &Verdicts) -> Option<(String, String)> {
     if !is_for_all(one) {
         verdicts.say(one, Wider, "response-headers.add", "in answers of every status");
     }
-    Some((values::text(name), values::text(&value.text)))
+    Some((name.to_owned(), value.text))
 }
 
 fn edits(table: &mut Table, key: &str, set: &[(String, String)], add: &[(String, String)], remove: &[String]) {
     let mut pairs = Vec::new();
     for (word, fields) in [("set", set), ("add", add)] {
         if !fields.is_empty() {
-            pairs.push((word.to_owned(), values::inline(&unique(fields))));
+            pairs.push((word.to_owned(), values::inline(&joined(fields))));
         }
     }
     // nginx sends a field of which one line has a value.
     let mut seen: HashSet<String> = set.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
     let remove: Vec<&str> =
-        remove.iter().filter(|name| seen.insert(values::text(name).to_ascii_lowercase())).map(String::as_str).collect();
+        remove.iter().filter(|name| seen.insert(name.to_ascii_lowercase())).map(String::as_str).collect();
     if !remove.is_empty() {
         pairs.push(("remove".to_owned(), values::texts(remove)));
     }
@@ -281,8 +286,37 @@ fn edits(table: &mut Table, key: &str, set: &[(String, String)], add: &[(String,
     }
 }
 
-/// The last of each name, as a TOML table has each key once.
-fn unique(fields: &[(String, String)]) -> Vec<(String, String)> {
-    let later = |at: usize| fields.iter().skip(at + 1).any(|(name, _)| name.eq_ignore_ascii_case(&fields[at].0));
-    fields.iter().enumerate().filter(|(at, _)| !later(*at)).map(|(_, field)| field.clone()).collect()
+/// Fields as a TOML table has them: each name once, with all values in one line where that means the same.
+fn joined(fields: &[(String, String)]) -> Vec<(String, String)> {
+    let mut all: Vec<(&str, String)> = Vec::new();
+    for (name, value) in fields {
+        match (all.iter_mut().find(|(before, _)| before.eq_ignore_ascii_case(name)), between(name)) {
+            (Some((_, before)), Some(between)) => *before = format!("{before}{between}{value}"),
+            (Some((_, before)), None) => before.clone_from(value),
+            (None, _) => all.push((name, value.clone())),
+        }
+    }
+    all.into_iter().map(|(name, value)| (values::text(name), values::text(&value))).collect()
+}
+
+/// What stands between the values of two lines in one. Nothing where they cannot be one (RFC 9110 5.3).
+fn between(name: &str) -> Option<&'static str> {
+    match name.to_ascii_lowercase().as_str() {
+        "set-cookie" | "host" => None,
+        "cookie" => Some("; "),
+        _ => Some(", "),
+    }
+}
+
+/// Says what becomes of lines that have one name.
+fn several(lines: &[&Directive], verdicts: &Verdicts) {
+    for (at, one) in lines.iter().enumerate() {
+        let same = |other: &&Directive| other.word().eq_ignore_ascii_case(one.word());
+        let later = lines.iter().skip(at + 1).any(same);
+        if between(one.word()).is_some() && (later || lines.iter().take(at).any(same)) {
+            verdicts.add(one, "in one line with the others of this name");
+        } else if later {
+            verdicts.missing(one, "a place has one line of this name, and the last one is it");
+        }
+    }
 }
