@@ -141,7 +141,7 @@ def maintained(weir, cluster):
     """worker2 is in maintenance"""
     weir.order("maintain", "worker2", "--reason", "a new disk")
     yield
-    weir.order("activate", "worker2")
+    weir.activate("worker2")
 
 
 @named_by("state pool esb-http", "state pool esb-https", "reload the running Weir")

@@ -169,9 +169,9 @@ def standby(weir, cluster):
         for scheme in ("http", "https"):
             to = connection(scheme, weir)
             assert {ask(to, "/orders/health")[2] for _ in range(6)} == {f"<ok>{active}</ok>"}
-        weir.order("activate", other)
+        weir.activate(other)
         weir.order("maintain", active)
-    weir.order("activate", "worker2")
+    weir.activate("worker2")
     weir.reload()
     weir.await_active()
 
@@ -193,7 +193,7 @@ def restart(weir, cluster):
         load.await_more(200)
         weir.order("drain", "worker2", "--wait")
         cluster.worker2.restart()
-        weir.order("activate", "worker2")
+        weir.activate("worker2")
         weir.await_active()
         load.await_more(200)
     assert not load.wrong, load.wrong[:5]
