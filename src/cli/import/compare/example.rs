@@ -3,30 +3,38 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
+use regex::Regex;
+
 /// A path that this expression matches, where one is found.
 pub(super) fn path(expression: &str, insensitive: bool) -> Option<String> {
+    let regex = compiled(expression, insensitive)?;
     let found = alternative(&mut expression.chars().peekable());
     let slash = format!("/{}", found.trim_start_matches('/'));
-    fitting([slash, format!("/page{found}"), format!("/page/{found}")], expression, insensitive)
+    fitting([slash, format!("/page{found}"), format!("/page/{found}")], &regex)
 }
 
 /// The same below the path of another location, where the expression takes it there too.
 pub(super) fn below(prefix: &str, expression: &str, insensitive: bool) -> Option<String> {
     let own = path(expression, insensitive)?;
-    fitting([format!("{}{own}", prefix.trim_end_matches('/'))], expression, insensitive)
+    fitting([format!("{}{own}", prefix.trim_end_matches('/'))], &compiled(expression, insensitive)?)
 }
 
 /// A name of a host that this expression of a `server_name` takes.
 pub(super) fn name(expression: &str) -> Option<String> {
+    let regex = compiled(expression, true)?;
     let found = alternative(&mut expression.chars().peekable());
     let fits = |name: &String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
-    fitting([found.clone(), format!("{found}.invalid")], expression, true).filter(fits)
+    fitting([found.clone(), format!("{found}.invalid")], &regex).filter(fits)
+}
+
+/// Nothing where it is none, or has too many groups in one another to be read further.
+fn compiled(expression: &str, insensitive: bool) -> Option<Regex> {
+    let whole = if insensitive { format!("(?i){expression}") } else { expression.to_owned() };
+    Regex::new(&whole).ok()
 }
 
 /// The first of the texts that the expression takes and that can stand in a request.
-fn fitting<const N: usize>(texts: [String; N], expression: &str, insensitive: bool) -> Option<String> {
-    let whole = if insensitive { format!("(?i){expression}") } else { expression.to_owned() };
-    let regex = regex::Regex::new(&whole).ok()?;
+fn fitting<const N: usize>(texts: [String; N], regex: &Regex) -> Option<String> {
     texts.into_iter().find(|text| regex.is_match(text) && text.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
@@ -107,7 +115,7 @@ mod tests {
         ];
         for (expression, expected) in rows {
             let found = path(expression, false).unwrap_or_default();
-            assert!(regex::Regex::new(expression).unwrap().is_match(&found), "{expression}: {found}");
+            assert!(Regex::new(expression).unwrap().is_match(&found), "{expression}: {found}");
             assert_eq!(found.matches('/').count(), expected.matches('/').count(), "{expression}: {found}");
         }
         assert_eq!(path("^x", false), None, "no path begins so");
@@ -115,5 +123,7 @@ mod tests {
         assert_eq!(below("/carbon/", "^/services/", false), None, "it begins otherwise");
         assert_eq!(name(r"^(?<tenant>[a-z]+)\.gw\.test$").as_deref(), Some("a.gw.test"));
         assert_eq!(path("(unclosed", false), None);
+        let deep = |group: &str| format!("^/{}{}", group.repeat(200_000), ")".repeat(200_000));
+        assert_eq!((path(&deep("("), false), name(&deep("("))), (None, None), "it is too deep to be read");
     }
 }

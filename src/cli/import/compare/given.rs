@@ -22,10 +22,10 @@ fn requests(text: &str, doors: &[Door]) -> Result<Vec<Ask>, (usize, String)> {
         if content.is_empty() || content.starts_with('#') {
             continue;
         }
-        if all.len() >= MOST {
-            return Err(at(format!("more than {MOST} requests")));
-        }
         if !line.starts_with([' ', '\t']) {
+            if all.len() >= MOST {
+                return Err(at(format!("more than {MOST} requests")));
+            }
             all.push(request(content, doors).map_err(at)?);
             continue;
         }
@@ -113,6 +113,9 @@ mod tests {
         assert_eq!(asks[0], Ask::get(0, false, "esb.wso2.com", "/a?b=1").with("Cookie", "JSESSIONID=1"));
         let post = Ask::get(1, true, "esb.wso2.com:8243", "/").by("POST", Some(b"<a>\n</a>\n".to_vec()));
         assert_eq!(asks[1], post.with("SOAPAction", "urn:x"));
+        let most = "GET http://esb.wso2.com/\n".repeat(MOST);
+        assert_eq!(requests(&format!("{most}  Cookie: a=1\n"), &doors()).map(|all| all.len()), Ok(MOST));
+        assert!(requests(&format!("{most}GET http://a/\n"), &doors()).is_err_and(|(line, _)| line == MOST + 1));
     }
 
     #[test]
