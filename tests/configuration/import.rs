@@ -116,6 +116,7 @@ fn what_real_files_have_is_what_weir_does() {
         ("a location's rate in place of the server's", format!("{ZONE}; limit_req_zone $binary_remote_addr zone=y:1m rate=9r/s; {}", site("limit_req zone=z; location /a/ { limit_req zone=y; proxy_pass http://10.0.0.3; } location / { proxy_pass http://10.0.0.4; }")), &["nameless = true\n\n# from stdin:1\n[[site.route]]\npath = \"/a\"", "prefix = \"/a/\"\npool = \"10.0.0.3-80\"\nrate = { requests = 9", "pool = \"10.0.0.4-80\"\nrate = { requests = 5"]),
         ("one scheme for another in redirects", site("location / { proxy_pass http://10.0.0.3; proxy_redirect http:// https://; }"), &["redirects = [{ from = \"http://x.test/\", to = \"https://x.test/\" }]"]),
         ("numbers are written as TOML has them", format!("limit_req_zone $binary_remote_addr zone=z:1m rate=05r/s; upstream a {{ server 10.0.0.3 max_conns=075 max_fails=03; server 10.0.0.4 weight=02 max_fails=03; queue 010; }} {}", site("proxy_next_upstream_tries 02; limit_req zone=z burst=07; location / { proxy_pass http://a; }")), &["max-requests = 75", "weight = 2", "failures = 3", "size = 10", "tries = 2", "requests = 5", "burst = 7"]),
+        ("connections that are not kept", format!("upstream a {{ server 10.0.0.3; keepalive_timeout 0; }} {}", site("location / { proxy_pass http://a; }")), &["reuse = false"]),
         ("a parameter that is written twice has its last value", "upstream a { server 10.0.0.3 max_conns=5 max_conns=7; server 10.0.0.4; } server { location / { proxy_pass http://a; } }".to_owned(), &["max-requests = 7 }"]),
         ("another Path of cookies", site("location / { proxy_pass http://10.0.0.3; proxy_cookie_path /carbon/ /; proxy_cookie_path / /x/; proxy_cookie_path /y /z; }"), &["cookies = { path = [{ from = \"/carbon/\", to = \"/\" }, { from = \"/\", to = \"/x/\" }] }"]),
     ]);
@@ -720,6 +721,16 @@ fn what_has_no_effect_or_another_one_is_told() {
             Class::Missing,
         ),
         (site("location / { proxy_pass http://10.0.0.3; }"), "proxy_set_header Upgrade \"\"", Class::Wider),
+        (
+            site("location / { proxy_pass http://10.0.0.3; proxy_next_upstream invalid_header; }"),
+            "proxy_next_upstream invalid_header",
+            Class::Wider,
+        ),
+        (
+            format!("upstream a {{ server 10.0.0.3; queue 5; }} {}", site("location / { proxy_pass http://a; }")),
+            "queue 5",
+            Class::Changed,
+        ),
         (
             site("large_client_header_buffers 8 256k; return 204;"),
             "large_client_header_buffers 8 256k",

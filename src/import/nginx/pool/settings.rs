@@ -114,7 +114,10 @@ impl Settings {
         }
         let mut seen = HashSet::new();
         on.retain(|word| seen.insert(*word));
-        if !on.is_empty() && on != ["connect", "reset", "timeout"] {
+        if on.is_empty() {
+            let note = "connect, reset and timeout too: only tries = 1 ends these";
+            verdicts.say(one, Wider, "retry-on", note);
+        } else if on != ["connect", "reset", "timeout"] {
             self.set("retry-on", values::texts(on));
         }
     }

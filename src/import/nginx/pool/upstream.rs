@@ -40,6 +40,12 @@ pub(super) fn read(block: &Directive, table: &mut Table, verdicts: &Verdicts) ->
         && !endpoints.iter().any(|one| one.keys.iter().any(|(key, _)| key == "max-requests"))
     {
         table.keys.retain(|(key, _)| key != "queue");
+        let note = "not written: no server has max_conns, so no request waits for a place; while all are down it is answered at once";
+        block
+            .inside()
+            .iter()
+            .filter(|one| one.name == "queue")
+            .for_each(|one| verdicts.say(one, Changed, "queue", note));
     }
     Some(endpoints)
 }
@@ -149,8 +155,10 @@ fn about_all(one: &Directive, block: &Directive, table: &mut Table, verdicts: &V
             verdicts.say(one, Refused, "idle-timeout", "write a time such as 60s");
         }
         "keepalive_timeout" => {
-            values::time(one.word()).into_iter().for_each(|time| table.set("idle-timeout", time));
-            verdicts.same(one, "idle-timeout");
+            let (key, value) =
+                values::time(one.word()).map_or(("reuse", "false".to_owned()), |time| ("idle-timeout", time));
+            table.set(key, value);
+            verdicts.same(one, key);
         }
         "keepalive_requests" | "keepalive_time" => {
             verdicts.say(one, Ignored, "", "connections to nodes end when they are idle, or the node ends them");
