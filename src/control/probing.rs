@@ -184,7 +184,7 @@ impl ProbeLoop {
             drop(asks.take());
             tokio::select! {
                 () = tokio::time::sleep(jitter.spread(self.target.health.interval)) => {}
-                ask = asked.recv() => asks = ask,
+                Some(ask) = asked.recv() => asks = Some(ask),
             }
         }
     }
