@@ -111,13 +111,13 @@ fn links_in_an_archive_are_followed_and_no_name_leads_out_of_it() {
     for (entries, words) in [
         (vec![regular("/opt/ei/conf/carbon.xml")], none),
         (vec![regular("../../conf/carbon.xml")], none),
-        (vec![link("conf/carbon.xml", "../shared/carbon.test"), regular("shared/carbon.test")], none),
+        (vec![link("conf/carbon.xml", "../common/carbon.test"), regular("common/carbon.test")], none),
         (vec![link("conf/carbon.xml", "/opt/carbon.test"), regular("/opt/carbon.test")], none),
         (
-            vec![entry(EntryType::Link, "conf/carbon.xml", "shared/carbon.test", b""), regular("shared/carbon.test")],
+            vec![entry(EntryType::Link, "conf/carbon.xml", "common/carbon.test", b""), regular("shared/carbon.test")],
             none,
         ),
-        (vec![link("node/conf", "../shared"), regular("shared/carbon.xml")], none),
+        (vec![link("node/conf", "../common"), regular("common/carbon.xml")], none),
         (vec![link("conf/carbon.xml", "carbon.xml")], "has a link here, and not what it leads to"),
         (vec![link("conf/carbon.xml", "../../../etc/passwd")], "has a link here, and not what it leads to"),
         (vec![entry(EntryType::Fifo, "conf/carbon.xml", "", b"")], "this is a pipe or a device"),

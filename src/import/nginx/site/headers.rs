@@ -1,6 +1,6 @@
 //! `proxy_set_header`, `add_header` and what hides fields: what Weir sends anyway, and what becomes fields of its own.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::config::rules;
 use crate::import::nginx::class::Class;
@@ -288,10 +288,11 @@ fn edits(table: &mut Table, key: &str, set: &[(String, String)], add: &[(String,
 
 /// Fields as a TOML table has them: each name once, with all values in one line where that means the same.
 fn joined(fields: &[(String, String)]) -> Vec<(String, String)> {
-    let mut all: Vec<(&str, String)> = Vec::new();
+    let (mut all, mut places) = (Vec::<(&str, String)>::new(), HashMap::new());
     for (name, value) in fields {
-        match (all.iter_mut().find(|(before, _)| before.eq_ignore_ascii_case(name)), between(name)) {
-            (Some((_, before)), Some(between)) => *before = format!("{before}{between}{value}"),
+        let place = *places.entry(name.to_ascii_lowercase()).or_insert(all.len());
+        match (all.get_mut(place), between(name)) {
+            (Some((_, before)), Some(between)) => before.extend([between, value]),
             (Some((_, before)), None) => before.clone_from(value),
             (None, _) => all.push((name, value.clone())),
         }
@@ -310,13 +311,16 @@ fn between(name: &str) -> Option<&'static str> {
 
 /// Says what becomes of lines that have one name.
 fn several(lines: &[&Directive], verdicts: &Verdicts) {
-    for (at, one) in lines.iter().enumerate() {
-        let same = |other: &&Directive| other.word().eq_ignore_ascii_case(one.word());
-        let later = lines.iter().skip(at + 1).any(same);
-        if between(one.word()).is_some() && (later || lines.iter().take(at).any(same)) {
-            verdicts.add(one, "in one line with the others of this name");
-        } else if later {
-            verdicts.missing(one, "a place has one line of this name, and the last one is it");
+    let mut by_name = HashMap::<String, Vec<&Directive>>::new();
+    lines.iter().for_each(|one| by_name.entry(one.word().to_ascii_lowercase()).or_default().push(one));
+    for (name, lines) in by_name.iter().filter(|(_, lines)| lines.len() > 1) {
+        match (between(name), lines.split_last()) {
+            (Some(_), _) => lines.iter().for_each(|one| verdicts.add(one, "in one line with the others of this name")),
+            (None, Some((_, earlier))) => {
+                let note = "a place has one line of this name, and the last one is it";
+                earlier.iter().for_each(|one| verdicts.missing(one, note));
+            }
+            (None, None) => {}
         }
     }
 }
