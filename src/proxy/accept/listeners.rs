@@ -40,6 +40,9 @@ use crate::wire::Greeting;
 /// The number of connections that the kernel queues for a socket before Weir accepts them.
 const BACKLOG: i32 = 4096;
 
+/// How long handshakes of TCP that have begun may take when a socket is about to close: the way to the client and back.
+const HANDSHAKES: Duration = Duration::from_millis(100);
+
 /// A filter of packets (classic BPF) that drops those with the flag SYN, in byte 13 of TCP's header.
 const WITHOUT_SYN: [SockFilter; 4] = [
     // Load the byte; without the flag skip one line; drop; keep the whole packet.
@@ -194,21 +197,37 @@ async fn accept(worker: &Rc<Worker>, listening: &Rc<ThreadListener>, socket: Tcp
             None => break,
         }
     }
+    accept_last(worker, listening, socket).await;
+}
+
+/// Accepts who is on the way to a socket that is about to close. Closing resets those in its queue, who may have sent a request,
+/// and those whose handshake is not over.
+///
+/// First the kernel is told to drop the first packet of new connections. Their clients send it again one second later, and
+/// are refused then, or let in by the next Weir. Handshakes that have begun get [`HANDSHAKES`]. At last the kernel itself is
+/// asked for the rest, since tokio remembers that the queue was empty a moment ago.
+async fn accept_last(worker: &Rc<Worker>, listening: &Rc<ThreadListener>, socket: TcpListener) {
+    if let Err(error) = SockRef::from(&socket).attach_filter(&WITHOUT_SYN) {
+        log::warn!("who connects while a listening socket closes may be reset: {error}");
+    }
+    let begun = async {
+        loop {
+            match socket.accept().await {
+                Ok((stream, peer)) => serve_accepted(worker, listening, stream, peer),
+                Err(error) if concerns_one(&error) => {}
+                Err(_) => return,
+            }
+        }
+    };
+    // It ends earlier only where no descriptor is left.
+    let _ = tokio::time::timeout(HANDSHAKES, begun).await;
     match socket.into_std() {
         Ok(socket) => accept_rest(worker, listening, &socket),
         Err(error) => log::error!("a listening socket cannot be emptied before it closes: {error}"),
     }
 }
 
-/// Accepts who is in the queue of a socket that is about to close: those clients are connected and may have sent a request,
-/// and closing resets them. The kernel is asked each time, since tokio remembers that the queue was empty a moment ago.
-///
-/// From the first line on the kernel drops the first packet of new connections, so that nobody comes into the queue after
-/// the last look. Their clients send it again one second later, and are refused then.
 fn accept_rest(worker: &Rc<Worker>, listening: &Rc<ThreadListener>, socket: &StdListener) {
-    if let Err(error) = SockRef::from(socket).attach_filter(&WITHOUT_SYN) {
-        log::warn!("who connects while a listening socket closes may be reset: {error}");
-    }
     loop {
         let accepted = socket.accept().and_then(|(stream, peer)| {
             stream.set_nonblocking(true)?;
@@ -216,11 +235,16 @@ fn accept_rest(worker: &Rc<Worker>, listening: &Rc<ThreadListener>, socket: &Std
         });
         match accepted {
             Ok((stream, peer)) => serve_accepted(worker, listening, stream, peer),
-            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {}
+            Err(error) if concerns_one(&error) => {}
             // The queue is empty, or no descriptor is left.
             Err(_) => return,
         }
     }
+}
+
+/// Whether the next connection may be accepted at once.
+fn concerns_one(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted)
 }
 
 async fn pause(error: &io::Error) {
