@@ -153,6 +153,7 @@ fn main_keys(files: &[Section<'_>]) -> Config {
             "cluster",
             "state-dir",
             "threads",
+            "start-timeout",
             "stop-timeout",
             "access-log",
             "error-log",
@@ -163,6 +164,7 @@ fn main_keys(files: &[Section<'_>]) -> Config {
     config.state_dir =
         main.parsed("state-dir", |text| state_dir::check(main.source.resolve(text))).unwrap_or(config.state_dir);
     config.threads = main.optional_integer("threads").unwrap_or(config.threads);
+    config.start_timeout = main.duration("start-timeout");
     config.stop_timeout = main.duration("stop-timeout");
     config.dns = dns::read(main);
     config.tracing = tracing::read(main);
@@ -176,6 +178,7 @@ fn empty() -> Config {
         texts: Texts::default(),
         state_dir: PathBuf::from("/var/lib/weir"),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
+        start_timeout: std::time::Duration::ZERO,
         stop_timeout: std::time::Duration::ZERO,
         admin: admin::default(),
         metrics: None,

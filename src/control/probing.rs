@@ -7,6 +7,7 @@ pub(crate) mod answer;
 pub(crate) mod probe;
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,9 +27,23 @@ use crate::traffic::pool::state::{NodeState, Probed, Round, Thresholds};
 use crate::traffic::tick::Tick;
 
 /// The running probes, by pool and node. A probe ends when it is dropped.
-#[derive(Default)]
 pub(crate) struct Probing {
     tasks: HashMap<Key, ProbeTask>,
+    /// What each probe of the first generation drops when its first round is over.
+    first_round: Option<FirstRound>,
+}
+
+type FirstRound = mpsc::Sender<Infallible>;
+
+/// The first rounds of the probes that a start begins.
+pub(crate) struct FirstRounds(mpsc::Receiver<Infallible>);
+
+impl FirstRounds {
+    /// Waits until all are over, or their probes have ended.
+    pub(crate) async fn over(mut self) {
+        // Nothing is sent: it ends when the last sender is dropped.
+        let _ = self.0.recv().await;
+    }
 }
 
 /// How long who asks for probes waits for them.
@@ -54,6 +69,17 @@ pub(crate) async fn probed(control: &Control, node: &str) -> bool {
 type Key = (Arc<str>, Arc<str>);
 
 impl Probing {
+    /// None yet. What it follows first, until [`Self::all_began`], has its first rounds waited for.
+    pub(crate) fn begin() -> (Self, FirstRounds) {
+        let (first_round, over) = mpsc::channel(1);
+        (Self { tasks: HashMap::new(), first_round: Some(first_round) }, FirstRounds(over))
+    }
+
+    /// Probes that begin from now on are not waited for.
+    pub(crate) fn all_began(&mut self) {
+        self.first_round = None;
+    }
+
     /// Ends probes that this configuration does not have or has changed. What they see says nothing about the new
     /// configuration.
     pub(crate) fn end_others(&mut self, config: &Config) {
@@ -71,7 +97,9 @@ impl Probing {
                 let (key, position) = ((Arc::clone(&settings.name), Arc::clone(&member.label)), (index, position));
                 let terms = ProbeTerms::of(settings, health, generation, member);
                 let same = before.remove(&key).filter(|task| task.continues(&terms, member, position));
-                let task = same.unwrap_or_else(|| ProbeTask::start(shared, generation, terms, position));
+                let task = same.unwrap_or_else(|| {
+                    ProbeTask::start((shared, generation), terms, position, self.first_round.clone())
+                });
                 self.tasks.insert(key, task);
             }
         }
@@ -124,7 +152,12 @@ struct ProbeTask {
 type Position = Arc<Mutex<Option<(usize, usize)>>>;
 
 impl ProbeTask {
-    fn start(shared: &Arc<Shared>, generation: &Generation, terms: ProbeTerms, position: (usize, usize)) -> Self {
+    fn start(
+        (shared, generation): (&Arc<Shared>, &Generation),
+        terms: ProbeTerms,
+        position: (usize, usize),
+        first_round: Option<FirstRound>,
+    ) -> Self {
         let (pool, member) = position;
         let node = &generation.snapshot.pools[pool].members[member];
         let tls = |probe: &config::Probe| probe.kind.is_tls().then(|| generation.probe_tls(pool, probe.port).clone());
@@ -145,7 +178,7 @@ impl ProbeTask {
             position: Arc::clone(&position),
         };
         let node = Arc::clone(&node.node);
-        Self { terms, node, asker, state, position, task: tokio::spawn(probe_loop.run(jitter, asked)) }
+        Self { terms, node, asker, state, position, task: tokio::spawn(probe_loop.run(jitter, asked, first_round)) }
     }
 
     /// Whether this task is for the same probe of the same node. If so, it takes the new indices.
@@ -174,14 +207,19 @@ struct ProbeLoop {
 }
 
 impl ProbeLoop {
-    async fn run(self, mut jitter: Jitter, mut asked: mpsc::Receiver<oneshot::Sender<()>>) {
+    async fn run(
+        self,
+        mut jitter: Jitter,
+        mut asked: mpsc::Receiver<oneshot::Sender<()>>,
+        mut first_round: Option<FirstRound>,
+    ) {
         // Dropped when the round that it was asked for is over.
         let mut asks: Option<oneshot::Sender<()>> = None;
         loop {
             let (began, started) = (Tick::from_millis(self.shared.now()), Instant::now());
             let result = self.target.ask().await;
             self.report(began, started.elapsed(), &result);
-            drop(asks.take());
+            drop((asks.take(), first_round.take()));
             tokio::select! {
                 () = tokio::time::sleep(jitter.spread(self.target.health.interval)) => {}
                 Some(ask) = asked.recv() => asks = Some(ask),

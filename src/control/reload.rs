@@ -5,7 +5,7 @@ pub(crate) mod at_start;
 
 use std::collections::HashSet;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -18,15 +18,16 @@ use super::changes::stored::StoredOrders;
 use super::cluster::Watching;
 use super::names::naming::{Naming, NewAddresses};
 use super::operators;
-use super::probing::Probing;
+use super::probing::{FirstRounds, Probing};
 use super::state::Control;
 use super::store::sessions;
 use super::store::state_dir::StateDir;
 use crate::config;
-use crate::config::{Changes, Config, Place, Problem};
+use crate::config::{Changes, Config, Listener, Place, Problem};
 use crate::observe::Observer;
-use crate::proxy::accept::listeners;
-use crate::proxy::accept::threads::{ThreadSockets, Threads};
+use crate::observe::notify::Notifier;
+use crate::proxy::accept::sockets::{Addresses, Inherited, Opened, kept_name};
+use crate::proxy::accept::threads::Threads;
 use crate::proxy::generation::{Generation, Prepared};
 use crate::traffic::generations;
 use crate::traffic::snapshot::{BuildInput, Secrets};
@@ -40,6 +41,12 @@ pub(crate) struct Reloader {
     tickets: Arc<dyn ProducesTickets>,
     secrets: Secrets,
     bound: HashSet<SocketAddr>,
+    /// Those of `bound` whose sockets are of a socket unit of systemd.
+    lent: Arc<Addresses>,
+    /// The sockets on which nothing is accepted yet, while Weir starts.
+    waiting: Option<Vec<Opened>>,
+    /// It keeps the sockets over a crash or a restart.
+    notifier: Arc<Notifier>,
     probing: Probing,
     watching: Watching,
     naming: Naming,
@@ -54,7 +61,9 @@ pub(crate) struct FirstGeneration {
     pub(crate) stored: StoredOrders,
     pub(crate) keeps_sessions: bool,
     naming: Naming,
-    sockets: Vec<(SocketAddr, Vec<TcpListener>)>,
+    opened: Vec<Opened>,
+    /// What is left of it belongs to no listener.
+    inherited: Inherited,
 }
 
 impl FirstGeneration {
@@ -75,7 +84,8 @@ impl FirstGeneration {
         })?;
         let (secrets, keeps_sessions) = secrets(state_dir.as_ref(), new_secret);
         let prepared = Prepared::new(Arc::clone(&config), None, &tickets, observer).map_err(StartError::Config)?;
-        let sockets = bind_new(&config, &HashSet::new(), config.threads).map_err(StartError::Bind)?;
+        let mut inherited = Inherited::from_environment();
+        let opened = bind_new(&config, &HashSet::new(), config.threads, &mut inherited).map_err(StartError::Bind)?;
         naming.prepare(&config).await.map_err(problem)?;
         let input = BuildInput {
             generation: 1,
@@ -85,7 +95,7 @@ impl FirstGeneration {
             weights: &stored.weights,
         };
         let generation = prepared.run(&input, observer);
-        Ok(Self { generation, tickets, secrets, state_dir, stored, keeps_sessions, naming, sockets })
+        Ok(Self { generation, tickets, secrets, state_dir, stored, keeps_sessions, naming, opened, inherited })
     }
 }
 
@@ -129,8 +139,14 @@ pub(crate) enum StartError {
 }
 
 impl Reloader {
-    /// Runs the first generation.
-    pub(crate) fn begin(path: &Path, first: FirstGeneration, control: &Arc<Control>, threads: &Arc<Threads>) -> Self {
+    /// Runs the first generation. Nothing is accepted until [`Self::accept`].
+    pub(crate) fn begin(
+        path: &Path,
+        first: FirstGeneration,
+        (control, threads): (&Arc<Control>, &Arc<Threads>),
+        notifier: &Arc<Notifier>,
+    ) -> (Self, FirstRounds) {
+        let (probing, first_rounds) = Probing::begin();
         let mut reloader = Self {
             path: path.to_path_buf(),
             control: Arc::clone(control),
@@ -138,13 +154,66 @@ impl Reloader {
             tickets: first.tickets,
             secrets: first.secrets,
             bound: HashSet::new(),
-            probing: Probing::default(),
+            lent: Arc::new(first.inherited.lent.clone()),
+            waiting: Some(Vec::new()),
+            notifier: Arc::clone(notifier),
+            probing,
             watching: Watching::default(),
             naming: first.naming,
         };
         log_warnings(control, &first.generation);
-        reloader.run(first.generation, first.sockets);
-        reloader
+        reloader.leave(first.inherited);
+        reloader.run(first.generation, first.opened);
+        reloader.probing.all_began();
+        (reloader, first_rounds)
+    }
+
+    /// Closes sockets that no listener of the configuration has.
+    fn leave(&self, inherited: Inherited) {
+        for address in inherited.left() {
+            if self.lent.contains(&address) {
+                log::warn!(
+                    "no listener has {address}, where the socket unit of systemd listens: nobody is served there"
+                );
+            } else {
+                log::info!("no listener has {address} any more: the socket of the process before is closed");
+                self.notifier.forget(&kept_name(address));
+            }
+        }
+    }
+
+    /// Lets clients in, after the start. Fails where another process has taken an address in the meantime.
+    pub(crate) fn accept(&mut self) -> Result<(), Vec<Problem>> {
+        let Some(opened) = self.waiting.take() else { return Ok(()) };
+        let generation = self.control.current.load_full();
+        listen(&generation.snapshot.config, &opened)?;
+        self.let_in(&generation, opened);
+        Ok(())
+    }
+
+    /// Has the threads accept on these sockets, and systemd keep them.
+    fn let_in(&self, generation: &Arc<Generation>, opened: Vec<Opened>) {
+        for Opened { address, sockets, .. } in opened.iter().filter(|opened| !self.lent.contains(&opened.address)) {
+            self.notifier.keep(&kept_name(*address), sockets);
+        }
+        self.threads.follow(generation, opened, &self.lent);
+    }
+
+    /// How many sockets systemd is given to keep.
+    pub(crate) fn kept_sockets(&self) -> usize {
+        self.threads.count() * self.bound.difference(&self.lent).count()
+    }
+
+    /// Stops to accept. `kept`: who waits is served by the next process, which gets the sockets from systemd; otherwise only
+    /// a socket unit keeps its own.
+    pub(crate) fn close(&self, kept: bool) {
+        let mut held = Arc::clone(&self.lent);
+        if kept {
+            held = Arc::new(self.bound.clone());
+        } else {
+            self.bound.difference(&self.lent).for_each(|address| self.notifier.forget(&kept_name(*address)));
+        }
+        self.threads.drain(&held);
     }
 
     /// Reads the file again and runs the new configuration. When something is wrong with it, nothing changes.
@@ -172,13 +241,14 @@ impl Reloader {
         let config = Arc::new(config);
         let observer = Arc::clone(&self.control.observer);
         let prepared = Prepared::new(Arc::clone(&config), Some(&before), &self.tickets, &observer)?;
-        let sockets = bind_new(&config, &self.bound, self.threads.count())?;
+        let opened = bind_new(&config, &self.bound, self.threads.count(), &mut Inherited::default())?;
+        listen(&config, &opened)?;
         let refused = |what| vec![Problem { at: config.admin.at.clone(), what, advice: String::new() }];
         self.naming.prepare(&config).await.map_err(refused)?;
         let changes = config::changes(&before.snapshot.config, &config);
         // From here on nothing can fail.
         let number = before.snapshot.generation + 1;
-        let generation = self.swap(prepared, number, &before, sockets);
+        let generation = self.swap(prepared, number, &before, opened);
         log_warnings(&self.control, &generation);
         Ok((generation, changes))
     }
@@ -213,19 +283,13 @@ impl Reloader {
         Ok(())
     }
 
-    fn swap(
-        &mut self,
-        prepared: Prepared,
-        number: u64,
-        before: &Generation,
-        sockets: Vec<(SocketAddr, Vec<TcpListener>)>,
-    ) -> Arc<Generation> {
+    fn swap(&mut self, prepared: Prepared, number: u64, before: &Generation, opened: Vec<Opened>) -> Arc<Generation> {
         self.probing.end_others(prepared.config());
         let (previous, resolved) = (Some(&before.snapshot), self.naming.resolved());
         let weights = &self.control.weights.lock().clone();
         let input = BuildInput { generation: number, previous, resolved, secrets: self.secrets, weights };
         let generation = prepared.run(&input, &self.control.observer);
-        self.run(Arc::clone(&generation), sockets);
+        self.run(Arc::clone(&generation), opened);
         generation
     }
 
@@ -256,11 +320,12 @@ impl Reloader {
     }
 
     // The swap: nothing in here can fail.
-    fn run(&mut self, generation: Arc<Generation>, sockets: Vec<(SocketAddr, Vec<TcpListener>)>) {
+    fn run(&mut self, generation: Arc<Generation>, opened: Vec<Opened>) {
         // Orders apply to new nodes before a request sees them.
         operators::apply(&self.control, &generation);
         sessions::restore_more(&self.control, &generation);
-        self.bound = generation.snapshot.config.listeners.iter().map(|listener| listener.bind).collect();
+        let bound = generation.snapshot.config.listeners.iter().map(|listener| listener.bind).collect();
+        let bound_before = std::mem::replace(&mut self.bound, bound);
         let before = self.control.current.swap(Arc::clone(&generation));
         self.probing.follow(&self.control, &generation);
         *self.control.askers.lock() = self.probing.askers();
@@ -277,14 +342,15 @@ impl Reloader {
             (0..generation.pools.len()).for_each(|pool| generation.upkeep(pool, now, Duration::ZERO));
         }
         self.control.observer.metrics.generation(generation.snapshot.generation);
-        let mut by_thread: Vec<ThreadSockets> = Vec::new();
-        by_thread.resize_with(self.threads.count(), ThreadSockets::new);
-        for (address, sockets) in sockets {
-            for (thread, socket) in by_thread.iter_mut().zip(sockets) {
-                thread.insert(address, socket);
+        match &mut self.waiting {
+            Some(waiting) => {
+                waiting.extend(opened);
+                self.threads.follow(&generation, Vec::new(), &self.lent);
             }
+            None => self.let_in(&generation, opened),
         }
-        self.threads.follow(&generation, by_thread);
+        let closed = bound_before.difference(&self.bound).filter(|address| !self.lent.contains(address));
+        closed.for_each(|address| self.notifier.forget(&kept_name(*address)));
         generation.snapshot.apply_lower_limits();
         generation.set_state_gauges();
         // An order that an operator gave while this generation was built was applied to the generation before.
@@ -312,24 +378,40 @@ fn bind_new(
     config: &Config,
     bound: &HashSet<SocketAddr>,
     threads: usize,
-) -> Result<Vec<(SocketAddr, Vec<TcpListener>)>, Vec<Problem>> {
-    let (mut sockets, mut problems) = (Vec::new(), Vec::new());
+    inherited: &mut Inherited,
+) -> Result<Vec<Opened>, Vec<Problem>> {
+    let (mut all, mut problems) = (Vec::new(), Vec::new());
     let mut ours = bound.clone();
     for listener in config.listeners.iter().filter(|listener| !bound.contains(&listener.bind)) {
         let beside = ours.iter().any(|address| address.port() == listener.bind.port());
-        match listeners::bind(listener.bind, threads, beside) {
+        match Opened::bind(listener.bind, threads, beside, inherited) {
             Ok(opened) => {
                 ours.insert(listener.bind);
-                sockets.push((listener.bind, opened));
+                all.push(opened);
             }
-            Err(error) => problems.push(Problem {
-                at: listener.at.clone(),
-                what: format!("listener \"{}\" cannot bind {}: {error}", listener.name, listener.bind),
-                advice: bind_advice(&error, listener.bind),
-            }),
+            Err(error) => problems.push(bind_problem(listener, &error)),
         }
     }
-    if problems.is_empty() { Ok(sockets) } else { Err(problems) }
+    if problems.is_empty() { Ok(all) } else { Err(problems) }
+}
+
+/// Lets clients connect to all of these listeners, or tells what is in the way.
+fn listen(config: &Config, opened: &[Opened]) -> Result<(), Vec<Problem>> {
+    let one = |opened: &Opened| {
+        let error = opened.listen().err()?;
+        let listener = config.listeners.iter().find(|listener| listener.bind == opened.address)?;
+        Some(bind_problem(listener, &error))
+    };
+    let problems: Vec<_> = opened.iter().filter_map(one).collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+fn bind_problem(listener: &Listener, error: &io::Error) -> Problem {
+    Problem {
+        at: listener.at.clone(),
+        what: format!("listener \"{}\" cannot bind {}: {error}", listener.name, listener.bind),
+        advice: bind_advice(error, listener.bind),
+    }
 }
 
 fn bind_advice(error: &io::Error, address: SocketAddr) -> String {

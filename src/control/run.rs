@@ -1,10 +1,12 @@
 //! A running Weir from its first generation to its last request: signals, reloads, the watchdog and stopping.
 
+mod restart;
 mod signals;
 
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -21,6 +23,7 @@ use super::admin_sockets::{AdminSockets, bind_admin};
 use super::changes::stored::StoredOrders;
 use super::cluster;
 use super::names::naming::{Naming, NewAddresses};
+use super::probing::FirstRounds;
 use super::reload::at_start::AtStart;
 use super::reload::{FirstGeneration, Reloaded, Reloader, StartError};
 use super::sampling::Sampling;
@@ -36,6 +39,9 @@ use crate::proxy::accept::threads::Threads;
 use crate::proxy::generation::Generation;
 use crate::proxy::io::descriptors;
 use crate::proxy::worker::Shared;
+use crate::traffic::pool::Pool;
+use crate::traffic::pool::member::Member;
+use crate::traffic::pool::state::{Reason, State};
 use crate::traffic::tick::Tick;
 
 /// How often pools are looked after. This is also how soon slow start goes up a step and a standby is activated.
@@ -106,15 +112,16 @@ pub(crate) fn run(
             StartError::Config(problems) => RunError::Config(problems),
             StartError::Bind(problems) | StartError::State(problems) => RunError::System(problems),
         })?;
-        let running = Running::start(path, &config, first, observer).map_err(|error| system(&error))?;
+        let (running, first_rounds) = Running::start(path, &config, first, observer).map_err(|error| system(&error))?;
         running
             .until_stopped(
+                first_rounds,
                 |control, reload_request| start_admin(admin, control, reload_request),
                 address_changes,
                 signals,
             )
             .await
-            .map_err(|error| system(&error))
+            .map_err(RunError::System)
     });
     // What was promised is done. What still waits for a slow disk or name service must not keep the process.
     control.shutdown_timeout(LATE_WORK);
@@ -128,7 +135,7 @@ struct Running {
     reloader: Reloader,
     reload_requests: mpsc::Receiver<ReloadRequest>,
     weights_requests: mpsc::Receiver<WeightsRequest>,
-    notifier: Notifier,
+    notifier: Arc<Notifier>,
     /// When the pools were last looked after.
     last_upkeep: Tick,
     sampling: Sampling,
@@ -138,7 +145,12 @@ struct Running {
 }
 
 impl Running {
-    fn start(path: &Path, config: &Config, mut first: FirstGeneration, observer: &Arc<Observer>) -> io::Result<Self> {
+    fn start(
+        path: &Path,
+        config: &Config,
+        mut first: FirstGeneration,
+        observer: &Arc<Observer>,
+    ) -> io::Result<(Self, FirstRounds)> {
         let kept = first.state_dir.as_ref().filter(|_| first.keeps_sessions);
         let restored = kept.map_or(Err(()), |dir| sessions::restore(dir, &first.generation));
         let shared = Arc::new(Shared {
@@ -158,6 +170,7 @@ impl Running {
         let control = Arc::new(Control {
             shared,
             at_start: AtStart::of(config),
+            accepts: AtomicBool::new(false),
             changing: Mutex::default(),
             orders: Mutex::new(orders),
             weights: Mutex::new(weights),
@@ -177,46 +190,55 @@ impl Running {
         operators::tell_of_start(&control);
         operators::apply(&control, &first.generation);
         let threads = Arc::new(Threads::start(config.threads, &control.shared)?);
-        let reloader = Reloader::begin(path, first, &control, &threads);
+        let notifier = Arc::new(Notifier::from_environment());
+        let (reloader, first_rounds) = Reloader::begin(path, first, (&control, &threads), &notifier);
         let scraped = Arc::downgrade(&control);
         observer.metrics.before_scrape(move |_| {
             scraped.upgrade().iter().for_each(|control| gauges::refresh(control));
         });
-        Ok(Self {
+        let running = Self {
             path: path.to_path_buf(),
             control,
             threads,
             reloader,
             reload_requests,
             weights_requests,
-            notifier: Notifier::from_environment(),
+            notifier,
             last_upkeep: Tick::START,
             sampling: Sampling::default(),
             orders_due: false,
             orders_write: None,
-        })
+        };
+        Ok((running, first_rounds))
     }
 
     async fn until_stopped(
         mut self,
+        first_rounds: FirstRounds,
         start_admin: impl FnOnce(Arc<Control>, mpsc::Sender<ReloadRequest>),
         mut address_changes: mpsc::Receiver<NewAddresses>,
         mut signals: Signals,
-    ) -> io::Result<()> {
+    ) -> Result<(), Vec<Problem>> {
         start_admin(Arc::clone(&self.control), self.control.reload_requests.clone());
         let mut second = tokio::time::interval(Duration::from_secs(1));
         let mut upkeep_timer = tokio::time::interval(UPKEEP_EVERY);
         upkeep_timer.set_missed_tick_behavior(MissedTickBehavior::Skip);
         tokio::spawn(sessions::write_regularly(Arc::clone(&self.control)));
         let beat = self.notifier.watchdog_interval();
-        self.notify_ready();
-        loop {
+        let start_timeout = self.control.current.load().snapshot.config.start_timeout;
+        let mut able = pin!(tokio::time::timeout(start_timeout, first_rounds.over()));
+        let mut ready = false;
+        let signal = loop {
             tokio::select! {
-                _ = signals.hang_up.recv() => {
+                in_time = &mut able, if !ready => {
+                    self.let_clients_in(in_time.is_ok())?;
+                    ready = true;
+                }
+                _ = signals.hang_up.recv(), if ready => {
                     // The journal and systemd's status report what was wrong with it.
                     let _ = self.reload(OrderedBy::without_reason(Actor::hang_up()), Unrecorded::GoesOn).await;
                 }
-                Some(request) = self.reload_requests.recv() => {
+                Some(request) = self.reload_requests.recv(), if ready => {
                     // The caller may have gone away in the meantime.
                     let _ = request.answer.send(self.reload(request.by, Unrecorded::Refused).await);
                 }
@@ -231,9 +253,9 @@ impl Running {
                 _ = signals.upgrade.recv() => {
                     log::warn!("SIGUSR2: this version cannot hand over to a new binary; `systemctl restart weir` does it");
                 }
-                _ = signals.terminate.recv() => return self.stop("SIGTERM", &mut signals).await,
+                _ = signals.terminate.recv() => break "SIGTERM",
                 // As in nginx, SIGQUIT is the graceful stop.
-                _ = signals.quit.recv() => return self.stop("SIGQUIT", &mut signals).await,
+                _ = signals.quit.recv() => break "SIGQUIT",
                 _ = signals.interrupt.recv() => {
                     log::info!("stopping at once (SIGINT)");
                     self.notifier.stopping();
@@ -247,14 +269,23 @@ impl Running {
                 _ = upkeep_timer.tick() => self.upkeep(),
                 Some(new) = address_changes.recv() => self.reloader.addresses_changed(new),
             }
-        }
+        };
+        self.stop(signal, &mut signals).await;
+        Ok(())
     }
 
-    fn notify_ready(&self) {
+    /// Lets clients in for the first time. `probed`: each node with probes had its first round.
+    fn let_clients_in(&mut self, probed: bool) -> Result<(), Vec<Problem>> {
         let generation = self.control.current.load_full();
+        if !probed {
+            log::warn!("clients are let in before every node was probed (start-timeout): {}", unprobed(&generation));
+        }
+        self.reloader.accept()?;
+        self.control.accepts.store(true, Ordering::Relaxed);
         let text = summary(&generation);
         log::info!("weir {} runs {}: {text}", env!("CARGO_PKG_VERSION"), self.path.display());
         self.notifier.ready(&text);
+        Ok(())
     }
 
     async fn reload(&mut self, by: OrderedBy, unrecorded: Unrecorded) -> Result<u64, ReloadRefusal> {
@@ -348,7 +379,9 @@ impl Running {
         self.control.outages.lock().update(&generation, now);
     }
 
-    async fn stop(self, signal: &str, signals: &mut Signals) -> io::Result<()> {
+    async fn stop(self, signal: &str, signals: &mut Signals) {
+        let sockets = self.reloader.kept_sockets();
+        let restarts = restart::comes(sockets).await;
         // Callers that want a reload or another weight, now or later, learn from this that Weir stops.
         drop((self.reload_requests, self.weights_requests));
         let limit = self.control.current.load().snapshot.config.stop_timeout;
@@ -359,7 +392,7 @@ impl Running {
         // Who follows the events learns of it, and ends.
         let text = format!("stopping ({signal}): {open} connections open");
         self.control.observer.events.push(SystemTime::now(), "stop", "weir", &text);
-        self.threads.drain();
+        self.reloader.close(restarts);
         tokio::select! {
             () = self.threads.ended() => log::info!("stopped: every request was answered"),
             () = tokio::time::sleep(limit) => {
@@ -369,7 +402,6 @@ impl Running {
             _ = signals.interrupt.recv() => log::warn!("stopping at once (SIGINT)"),
         }
         save(&self.control).await;
-        Ok(())
     }
 }
 
@@ -386,6 +418,16 @@ async fn save(control: &Arc<Control>) {
             "the disk of state-dir did not answer within {seconds} s: the last sessions and orders are not on it"
         );
     }
+}
+
+/// The nodes whose first round of probes is not over: `pool esb-https: worker1, worker2; pool …`.
+fn unprobed(generation: &Generation) -> String {
+    let of_pool = |pool: &Pool| {
+        let checked = |member: &&Member| member.state.state() == State::Passive(Reason::Checking);
+        let nodes: Vec<&str> = pool.members.iter().filter(checked).map(|member| &*member.label).collect();
+        (!nodes.is_empty()).then(|| format!("pool {}: {}", pool.name(), nodes.join(", ")))
+    };
+    generation.snapshot.pools.iter().filter_map(of_pool).collect::<Vec<_>>().join("; ")
 }
 
 fn summary(generation: &Generation) -> String {

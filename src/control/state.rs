@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use parking_lot::Mutex;
@@ -62,6 +63,8 @@ pub(crate) struct Control {
     pub(crate) shared: Arc<Shared>,
     /// What no reload changes.
     pub(crate) at_start: AtStart,
+    /// Whether clients are let in. They are not while a start waits for the first round of probes.
+    pub(crate) accepts: AtomicBool,
     /// Held by whoever changes orders or weights, from the check to the file: of two changes at the same moment the second knows
     /// of the first, and the file has the last one. It is held while the disk works, so the control thread never takes it.
     pub(crate) changing: Mutex<()>,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::cluster::view::NodeInCluster;
@@ -58,7 +59,12 @@ pub(crate) fn verdict(control: &Control) -> Verdict {
     let generation = control.current.load_full();
     let now = Tick::from_millis(control.now());
     let pools = &generation.snapshot.pools;
-    let mut reasons: Vec<Found> = pools.iter().filter_map(|pool| of_pool(control, pool, now)).collect();
+    let mut reasons: Vec<Found> = Vec::new();
+    if !control.accepts.load(Ordering::Relaxed) {
+        let limit = generation.snapshot.config.start_timeout.as_secs_f32();
+        reasons.push((Health::Down, format!("no client is let in before each node was probed, for at most {limit} s")));
+    }
+    reasons.extend(pools.iter().filter_map(|pool| of_pool(control, pool, now)));
     reasons.extend(of_nodes(&generation.snapshot.pools));
     reasons.extend(of_cluster(control));
     reasons.extend(of_reload(control));

@@ -2,10 +2,18 @@
 //! nothing is sent, and a message that cannot be sent is no error.
 
 use std::ffi::OsStr;
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
+
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+
+/// How many sockets go with one message. The kernel takes 253.
+const AT_ONCE: usize = 200;
 
 /// The socket to the service manager, if there is one.
 #[derive(Debug)]
@@ -55,6 +63,27 @@ impl Notifier {
         self.send("WATCHDOG=1\n");
     }
 
+    /// These sockets are to be kept while the process is away, by this name, which has no colon: the next process gets them
+    /// (`FDSTORE=1`). A socket that is kept already is not kept twice.
+    pub fn keep(&self, name: &str, sockets: &[impl AsFd]) {
+        let Some(notify) = &self.socket else { return };
+        let message = format!("FDSTORE=1\nFDNAME={name}\n");
+        let all: Vec<_> = sockets.iter().map(AsFd::as_fd).collect();
+        for some in all.chunks(AT_ONCE) {
+            let mut space = vec![MaybeUninit::uninit(); SendAncillaryMessage::ScmRights(some).size()];
+            let mut rights = SendAncillaryBuffer::new(&mut space);
+            rights.push(SendAncillaryMessage::ScmRights(some));
+            if let Err(error) = sendmsg(notify, &[IoSlice::new(message.as_bytes())], &mut rights, SendFlags::empty()) {
+                log::debug!("systemd was not given {name}: {error}");
+            }
+        }
+    }
+
+    /// The sockets of this name are not to be kept any more.
+    pub fn forget(&self, name: &str) {
+        self.send(&format!("FDSTOREREMOVE=1\nFDNAME={name}\n"));
+    }
+
     /// How often [`Self::watchdog`] must be called: half the time that systemd waits. None if it does not.
     pub fn watchdog_interval(&self) -> Option<Duration> {
         self.watchdog
@@ -102,7 +131,10 @@ fn interval(microseconds: Option<&str>, pid: Option<&str>, own_pid: u32) -> Opti
 
 #[cfg(test)]
 mod tests {
+    use std::io::IoSliceMut;
     use std::path::PathBuf;
+
+    use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
     use super::*;
 
@@ -124,6 +156,34 @@ mod tests {
         assert_eq!(heard(socket), "WATCHDOG=1\n");
         notifier.stopping();
         assert_eq!(heard(socket), "STOPPING=1\n");
+    }
+
+    #[test]
+    fn systemd_is_given_each_socket_with_its_name() {
+        let path: PathBuf = std::env::temp_dir().join(format!("weir-notify-keep-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let socket = UnixDatagram::bind(&path).unwrap();
+        let notifier = Notifier::to(Some(path.as_os_str()));
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let sockets: Vec<_> = (0..AT_ONCE + 1).map(|_| listener.try_clone().unwrap()).collect();
+        notifier.keep("listener-127.0.0.1_80", &sockets);
+        for count in [AT_ONCE, 1] {
+            let (mut text, mut space) = ([0; 1024], vec![MaybeUninit::uninit(); 4096]);
+            let mut rights = RecvAncillaryBuffer::new(&mut space);
+            let into = &mut [IoSliceMut::new(&mut text)];
+            let length = recvmsg(&socket, into, &mut rights, RecvFlags::empty()).unwrap().bytes;
+            let given = rights.drain().flat_map(|message| match message {
+                RecvAncillaryMessage::ScmRights(given) => given.collect::<Vec<_>>(),
+                _ => Vec::new(),
+            });
+            let given: Vec<_> = given.map(std::net::TcpListener::from).collect();
+            assert_eq!(String::from_utf8_lossy(&text[..length]), "FDSTORE=1\nFDNAME=listener-127.0.0.1_80\n");
+            assert_eq!(given.len(), count);
+            given.iter().for_each(|given| assert_eq!(given.local_addr().unwrap(), listener.local_addr().unwrap()));
+        }
+        notifier.forget("listener-127.0.0.1_80");
+        assert_eq!(heard(&socket), "FDSTOREREMOVE=1\nFDNAME=listener-127.0.0.1_80\n");
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

@@ -405,6 +405,7 @@ fn what_is_not_written_is_as_the_reference_says() {
     let config = config::load(&root().join("conf/minimal.toml")).unwrap();
     let (listener, pool, site) = (&config.listeners[0], &config.pools[0], &config.sites[0]);
     let seconds = [
+        ("", "start-timeout", config.start_timeout),
         ("", "stop-timeout", config.stop_timeout),
         ("listener", "handshake-timeout", listener.handshake_timeout),
         ("listener", "head-timeout", listener.head_timeout),

@@ -1,23 +1,23 @@
-//! Listening sockets of one thread. Each thread has its own socket for every listener (SO_REUSEPORT), so the kernel
-//! spreads the connections and no thread waits for another.
+//! The listeners of one thread: what it accepts on their sockets, and how it stops to.
 
 use pingora_core::protocols::tls::{TlsRef, TlsStream};
 use pingora_core::protocols::{ALPN, Ssl};
-use socket2::{Domain, SockFilter, SockRef, Socket, Type};
+use socket2::{SockFilter, SockRef};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::sockets::{Addresses, ThreadSockets};
 use super::{http1, http2};
 use crate::proxy::client::hello::Hello;
 use crate::proxy::connection::{Connection, Counted, ThreadListener, TlsFacts};
@@ -37,9 +37,6 @@ use crate::traffic::limits::connections::{ConnectionPermit, Full};
 use crate::traffic::routing::access::may_come;
 use crate::wire::Greeting;
 
-/// The number of connections that the kernel queues for a socket before Weir accepts them.
-const BACKLOG: i32 = 4096;
-
 /// How long handshakes of TCP that have begun may take when a socket is about to close: the way to the client and back.
 const HANDSHAKES: Duration = Duration::from_millis(100);
 
@@ -51,32 +48,6 @@ const WITHOUT_SYN: [SockFilter; 4] = [
     SockFilter::new(0x06, 0, 0, 0),
     SockFilter::new(0x06, 0, 0, u32::MAX),
 ];
-
-/// Binds one socket for each thread. An address that any process listens on already is refused, also when that process
-/// is a second Weir. With `beside` this check is left out: this Weir then listens on the same port of another address.
-pub(crate) fn bind(address: SocketAddr, threads: usize, beside: bool) -> io::Result<Vec<StdListener>> {
-    if !beside {
-        // With SO_REUSEPORT alone two Weirs of one user would share a port without an error.
-        drop(listen(address, false)?);
-    }
-    (0..threads).map(|_| listen(address, true)).collect()
-}
-
-fn listen(address: SocketAddr, shared: bool) -> io::Result<StdListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(shared)?;
-    // Accepted sockets inherit this, which saves a system call for each connection.
-    socket.set_tcp_nodelay(true)?;
-    if address.is_ipv6() {
-        // As nginx does by default: [::]:80 and 0.0.0.0:80 are two listeners.
-        socket.set_only_v6(true)?;
-    }
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
 
 /// The listeners of one thread.
 ///
@@ -91,58 +62,78 @@ pub(crate) struct Listeners {
 
 struct Socketed {
     listening: Rc<ThreadListener>,
-    stop: Rc<Notify>,
-    accepting: Option<JoinHandle<()>>,
+    accepting: Vec<Accepting>,
+}
+
+/// A task that accepts on one socket.
+struct Accepting {
+    stop: oneshot::Sender<Queued>,
+    task: JoinHandle<()>,
+}
+
+/// What becomes of clients that are in the queue of a socket when its thread stops to accept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Queued {
+    /// They are served: the socket closes.
+    Served,
+    /// They wait on, because somebody else has the socket too.
+    Waiting,
 }
 
 impl Listeners {
-    /// Follows a new generation: listeners on known addresses use it from now on, new listeners start on their socket,
-    /// and the sockets of all others are closed. Returns when those are closed.
+    /// Follows a new generation: listeners on known addresses use it from now on, new listeners start on their sockets,
+    /// and the sockets of all others are closed. Returns when those are closed. Others hold the sockets of `held` too.
     pub(crate) async fn follow(
         &self,
         worker: &Rc<Worker>,
         generation: &Arc<Generation>,
-        mut sockets: HashMap<SocketAddr, StdListener>,
+        mut sockets: ThreadSockets,
+        held: &Addresses,
     ) {
         let ended = self.change(worker, generation, &mut sockets);
         // Connections that only wait must not keep the old generation in memory.
         worker.clock.wake_all();
-        self.close(ended).await;
+        self.close(ended, held).await;
     }
 
     fn change(
         &self,
         worker: &Rc<Worker>,
         generation: &Arc<Generation>,
-        sockets: &mut HashMap<SocketAddr, StdListener>,
-    ) -> Vec<Socketed> {
+        sockets: &mut ThreadSockets,
+    ) -> Vec<(SocketAddr, Socketed)> {
         let mut by_address = self.by_address.borrow_mut();
         for (index, listener) in generation.snapshot.config.listeners.iter().enumerate() {
             let listener_ref = ListenerRef { generation: Arc::clone(generation), listener: index };
             if let Some(known) = by_address.get(&listener.bind) {
                 known.listening.move_to(listener_ref);
-            } else if let Some(socket) = sockets.remove(&listener.bind) {
-                by_address.insert(listener.bind, begin(worker, socket, listener_ref));
+            } else if let Some(sockets) = sockets.remove(&listener.bind) {
+                by_address.insert(listener.bind, begin(worker, sockets, listener_ref));
             }
         }
         let wanted = |address: &SocketAddr| generation.snapshot.config.listeners.iter().any(|l| l.bind == *address);
-        by_address.extract_if(|address, _| !wanted(address)).map(|(_, socketed)| socketed).collect()
+        by_address.extract_if(|address, _| !wanted(address)).collect()
     }
 
-    /// Closes the sockets of all listeners. Returns when they are closed.
-    pub(crate) async fn close_all(&self) {
-        let all = self.by_address.borrow_mut().drain().map(|(_, socketed)| socketed).collect();
-        self.close(all).await;
+    /// Closes the sockets of all listeners. Returns when they are closed. Others hold the sockets of `held` too.
+    pub(crate) async fn close_all(&self, held: &Addresses) {
+        let all = self.by_address.borrow_mut().drain().collect();
+        self.close(all, held).await;
     }
 
-    async fn close(&self, ended: Vec<Socketed>) {
-        ended.iter().for_each(|socketed| socketed.stop.notify_one());
-        for Socketed { listening, accepting, .. } in ended {
-            if let Some(accepting) = accepting {
+    async fn close(&self, ended: Vec<(SocketAddr, Socketed)>, held: &Addresses) {
+        let mut closing = Vec::new();
+        for (address, Socketed { listening, accepting }) in ended {
+            let queued = if held.contains(&address) { Queued::Waiting } else { Queued::Served };
+            for Accepting { stop, task } in accepting {
                 // A task that has ended by itself has also closed its socket.
-                let _ = accepting.await;
+                let _ = stop.send(queued);
+                closing.push(task);
             }
             self.closed.borrow_mut().push(listening);
+        }
+        for task in closing {
+            let _ = task.await;
         }
     }
 
@@ -156,48 +147,54 @@ impl Listeners {
     }
 }
 
-fn begin(worker: &Rc<Worker>, socket: StdListener, listener_ref: ListenerRef) -> Socketed {
+fn begin(worker: &Rc<Worker>, sockets: Vec<StdListener>, listener_ref: ListenerRef) -> Socketed {
     let listening = ThreadListener::new(listener_ref);
-    let stop = Rc::new(Notify::new());
-    let (worker, ours, until) = (Rc::clone(worker), Rc::clone(&listening), Rc::clone(&stop));
-    let accepting = match TcpListener::from_std(socket) {
-        Ok(socket) => Some(tokio::task::spawn_local(async move { accept(&worker, &ours, socket, &until).await })),
-        Err(error) => {
-            log::error!("cannot accept on a socket: {error}");
-            None
-        }
+    let begin_one = |socket: StdListener| {
+        let socket =
+            TcpListener::from_std(socket).inspect_err(|error| log::error!("cannot accept on a socket: {error}"));
+        let (worker, ours, socket) = (Rc::clone(worker), Rc::clone(&listening), socket.ok()?);
+        let (stop, until) = oneshot::channel();
+        let task = tokio::task::spawn_local(async move { accept(&worker, &ours, socket, until).await });
+        Some(Accepting { stop, task })
     };
-    Socketed { listening, stop, accepting }
+    let accepting = sockets.into_iter().filter_map(begin_one).collect();
+    Socketed { listening, accepting }
 }
 
-async fn accept(worker: &Rc<Worker>, listening: &Rc<ThreadListener>, socket: TcpListener, stop: &Notify) {
-    let mut stopped = pin!(stop.notified());
-    loop {
+async fn accept(
+    worker: &Rc<Worker>,
+    listening: &Rc<ThreadListener>,
+    socket: TcpListener,
+    mut stopped: oneshot::Receiver<Queued>,
+) {
+    let queued = loop {
         let accepted = poll_fn(|cx| match socket.poll_accept(cx) {
-            Poll::Pending => stopped.as_mut().poll(cx).map(|()| None),
-            accepted => accepted.map(Some),
+            Poll::Pending => Pin::new(&mut stopped).poll(cx).map(Err),
+            accepted => accepted.map(Ok),
         });
         match accepted.await {
-            Some(Ok((stream, peer))) => {
+            Ok(Ok((stream, peer))) => {
                 let last = descriptors::clients_wait(&stream);
                 serve_accepted(worker, listening, stream, peer);
                 if last {
                     tokio::select! {
                         () = descriptors::wait_for_room(&socket) => {}
-                        () = &mut stopped => break,
+                        queued = &mut stopped => break queued,
                     }
                 }
             }
-            // Without free descriptors every accept fails at once and the loop would not wait for `stop`, so it is
+            // Without free descriptors every accept fails at once and the loop would not wait for `stopped`, so it is
             // checked here.
-            Some(Err(error)) => tokio::select! {
+            Ok(Err(error)) => tokio::select! {
                 () = pause(&error) => {}
-                () = &mut stopped => break,
+                queued = &mut stopped => break queued,
             },
-            None => break,
+            Err(queued) => break queued,
         }
+    };
+    if queued != Ok(Queued::Waiting) {
+        accept_last(worker, listening, socket).await;
     }
-    accept_last(worker, listening, socket).await;
 }
 
 /// Accepts who is on the way to a socket that is about to close. Closing resets those in its queue, who may have sent a request,

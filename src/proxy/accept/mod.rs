@@ -3,4 +3,5 @@
 mod http1;
 mod http2;
 pub(crate) mod listeners;
+pub(crate) mod sockets;
 pub(crate) mod threads;

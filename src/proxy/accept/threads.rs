@@ -1,8 +1,6 @@
 //! The threads that carry traffic: one per core. Each has its own runtime and shares with the others only what it must.
 
-use std::collections::HashMap;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
@@ -12,21 +10,20 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
 use super::listeners::Listeners;
+use super::sockets::{Addresses, Opened, ThreadSockets};
 use crate::proxy::generation::Generation;
 use crate::proxy::worker::{Shared, Worker};
 
 /// How long the traffic threads are waited for. A slower thread does what it was told later.
 const DONE_WITHIN: Duration = Duration::from_secs(2);
 
-/// New listening sockets of one thread.
-pub(crate) type ThreadSockets = HashMap<SocketAddr, TcpListener>;
-
 /// A command to a traffic thread.
 enum ThreadCommand {
-    /// Follow this generation. The sockets are for listeners that are new. The thread drops the sender when it is done.
-    Follow(Arc<Generation>, ThreadSockets, Sender<()>),
-    /// Close all listening sockets. The thread drops the sender when it is done.
-    Close(Sender<()>),
+    /// Follow this generation. The sockets are for listeners that are new; others hold those of these addresses too. The
+    /// thread drops the sender when it is done.
+    Follow(Arc<Generation>, ThreadSockets, Arc<Addresses>, Sender<()>),
+    /// Close all listening sockets; others hold those of these addresses too. The thread drops the sender when it is done.
+    Close(Arc<Addresses>, Sender<()>),
     /// Let the connections of closed listeners end. Given when the sockets of all threads are closed.
     EndConnections,
     /// End after the last request is answered.
@@ -64,18 +61,29 @@ impl Threads {
         self.orders.len()
     }
 
-    /// Lets all threads follow this generation. `sockets` are those of new listeners, for each thread. Blocks, at most for
-    /// [`DONE_WITHIN`].
-    pub(crate) fn follow(&self, generation: &Arc<Generation>, sockets: Vec<ThreadSockets>) {
-        let mut sockets = sockets.into_iter();
-        self.wait_for(|done| ThreadCommand::Follow(Arc::clone(generation), sockets.next().unwrap_or_default(), done));
+    /// Lets all threads follow this generation, and accept on the sockets of new listeners. Others hold the sockets of `held`
+    /// too: who waits there is left to them. Blocks, at most for [`DONE_WITHIN`].
+    pub(crate) fn follow(&self, generation: &Arc<Generation>, opened: Vec<Opened>, held: &Arc<Addresses>) {
+        let mut by_thread: Vec<ThreadSockets> = Vec::new();
+        by_thread.resize_with(self.count(), ThreadSockets::new);
+        for Opened { address, sockets, .. } in opened {
+            for (index, socket) in sockets.into_iter().enumerate() {
+                let thread = index % by_thread.len();
+                by_thread[thread].entry(address).or_default().push(socket);
+            }
+        }
+        let mut sockets = by_thread.into_iter();
+        self.wait_for(|done| {
+            let sockets = sockets.next().unwrap_or_default();
+            ThreadCommand::Follow(Arc::clone(generation), sockets, Arc::clone(held), done)
+        });
         self.order(|| ThreadCommand::EndConnections);
     }
 
-    /// Lets all threads accept no more connections, close idle ones, and end after the last request is answered. Blocks, at
-    /// most for [`DONE_WITHIN`].
-    pub(crate) fn drain(&self) {
-        self.wait_for(ThreadCommand::Close);
+    /// Lets all threads accept no more connections, close idle ones, and end after the last request is answered. Who waits at
+    /// an address of `held` is left to those who hold its sockets too. Blocks, at most for [`DONE_WITHIN`].
+    pub(crate) fn drain(&self, held: &Arc<Addresses>) {
+        self.wait_for(|done| ThreadCommand::Close(Arc::clone(held), done));
         self.order(|| ThreadCommand::EndConnections);
         self.order(|| ThreadCommand::Drain);
     }
@@ -112,12 +120,12 @@ async fn run_thread(shared: Arc<Shared>, number: usize, mut inbox: UnboundedRece
     tokio::task::spawn_local(Rc::clone(&worker).sweep());
     while let Some(order) = inbox.recv().await {
         match order {
-            ThreadCommand::Follow(generation, sockets, done) => {
-                listeners.follow(&worker, &generation, sockets).await;
+            ThreadCommand::Follow(generation, sockets, held, done) => {
+                listeners.follow(&worker, &generation, sockets, &held).await;
                 drop(done);
             }
-            ThreadCommand::Close(done) => {
-                listeners.close_all().await;
+            ThreadCommand::Close(held, done) => {
+                listeners.close_all(&held).await;
                 drop(done);
             }
             ThreadCommand::EndConnections => listeners.end_connections(&worker),

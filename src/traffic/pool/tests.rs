@@ -95,6 +95,7 @@ pub(in crate::traffic) fn configuration(nodes: usize, pool: config::Pool) -> Con
         texts: Default::default(),
         state_dir: PathBuf::new(),
         threads: 1,
+        start_timeout: Duration::ZERO,
         stop_timeout: Duration::ZERO,
         admin: config::Admin {
             bind: (Ipv4Addr::LOCALHOST, 9180).into(),

@@ -29,6 +29,9 @@ fn probed_behind(name: &'static str, gate: &Gate) -> Origin {
 const SLOW: &str =
     "interval = \"100ms\"\ntimeout = \"30s\"\nrise = 1\nprobes = [{ kind = \"http\", path = \"/probe\" }]";
 
+/// A start that waits for no probe.
+const AT_ONCE: &str = "start-timeout = \"0s\"";
+
 fn ask(weir: &Appliance, target: &str, session: &str) -> String {
     let cookie = format!("Cookie: JSESSIONID={session}");
     weir.client().ask(format!("GET {target} HTTP/1.1\r\nHost: esb.test\r\n{cookie}\r\n\r\n")).text()
@@ -123,10 +126,10 @@ fn a_dead_node_becomes_passive_while_the_name_of_another_moves() {
 }
 
 #[test]
-fn before_the_first_probe_is_over_a_start_serves() {
+fn a_start_that_does_not_wait_serves_before_the_first_probe_is_over() {
     let gate = Gate::shut();
     let nodes = [probed_behind("a", &gate), probed_behind("b", &gate)];
-    let weir = Plan::before(&[&nodes[0], &nodes[1]]).health(SLOW).site("explain = true").start();
+    let weir = Plan::before(&[&nodes[0], &nodes[1]]).health(SLOW).top(AT_ONCE).site("explain = true").start();
     assert_eq!((weir.state("app", "n1").as_str(), weir.ask_admin("/readyz").status), ("passive checking", 200));
     let told = weir.ask_admin("/api/why?host=esb.test").text();
     assert!(told.contains("unprobed"), "{told}");
@@ -146,7 +149,7 @@ fn a_dead_node_beside_one_that_was_never_probed_costs_no_request() {
     let nodes = [Origin::named("a"), probed_behind("b", &gate)];
     nodes[0].stop();
     let health = SLOW.replace("\"100ms\"", "\"1h\"");
-    let weir = Plan::before(&[&nodes[0], &nodes[1]]).health(&health).start();
+    let weir = Plan::before(&[&nodes[0], &nodes[1]]).health(&health).top(AT_ONCE).start();
     assert!((0..6).all(|_| weir.get("/").text() == "b"));
     nodes[1].stop();
     assert_eq!(weir.get("/").refusal(), "503 no-active-node");
@@ -158,7 +161,7 @@ fn a_new_node_beside_good_ones_waits_for_its_probes() {
     let (open, shut) = (Gate::shut(), Gate::shut());
     open.open();
     let nodes = [probed_behind("a", &open), probed_behind("b", &shut)];
-    let mut weir = Plan::before(&[&nodes[0], &nodes[1]]).health(SLOW).start();
+    let mut weir = Plan::before(&[&nodes[0], &nodes[1]]).health(SLOW).top(AT_ONCE).start();
     eventually("the first one passes", || weir.state("app", "n1") == "active");
     assert!((0..6).all(|_| weir.get("/").text() == "a"));
     assert_eq!(weir.state("app", "n2"), "passive checking");
@@ -178,7 +181,7 @@ fn reloads_that_replace_every_node_pool_and_site_fail_no_request_though_probes_a
         }
         talk.send(&ok("n"));
     });
-    let mut weir = Plan::before(&[&origin]).health(SLOW).start();
+    let mut weir = Plan::before(&[&origin]).health(SLOW).top(AT_ONCE).start();
     let (http, stop, done) = (weir.http(), Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let (over, count) = (Arc::clone(&stop), Arc::clone(&done));
     let load = std::thread::spawn(move || {
@@ -209,7 +212,7 @@ fn after_a_restart_sessions_find_their_node_before_the_first_probe_has_passed() 
     let gate = Gate::shut();
     let nodes = [probed_behind("a", &gate), probed_behind("b", &gate)];
     let learn = "sticky = { mode = \"learn\", cookie = \"JSESSIONID\" }";
-    let mut weir = Plan::before(&[&nodes[0], &nodes[1]]).pool(learn).health(SLOW).start();
+    let mut weir = Plan::before(&[&nodes[0], &nodes[1]]).pool(learn).health(SLOW).top(AT_ONCE).start();
     let sessions = ["ONE", "TWO", "THREE", "FOUR"];
     let homes = sessions.map(|session| weir.get(&format!("/login/{session}")).text());
     assert_eq!(homes, ["a", "b", "a", "b"]);
@@ -234,7 +237,7 @@ fn requests_that_wait_for_a_node_that_was_never_probed_are_served_in_order() {
         talk.send(&ok("n"));
     });
     let pool = "max-requests = 1\nqueue = { size = 9, wait = \"30s\" }";
-    let weir = Plan::before(&[&origin]).pool(pool).health(SLOW).start();
+    let weir = Plan::before(&[&origin]).pool(pool).health(SLOW).top(AT_ONCE).start();
     let join = |(number, target): (usize, &&str)| {
         let mut client = weir.client();
         client.send(format!("GET {target} HTTP/1.1\r\nHost: esb.test\r\n\r\n"));

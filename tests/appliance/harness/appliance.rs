@@ -3,7 +3,8 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
@@ -43,6 +44,13 @@ impl Plan {
         }
         Appliance::try_start(&self).unwrap_or_else(|why| panic!("weir does not start: {why}"))
     }
+
+    /// Starts the appliance, and does not wait until it is ready.
+    #[track_caller]
+    pub(crate) fn begin(self) -> Appliance {
+        Appliance::raise_own_descriptors();
+        Appliance::try_begin(&self).unwrap_or_else(|error| panic!("weir cannot be started: {error}"))
+    }
 }
 
 impl Appliance {
@@ -53,24 +61,47 @@ impl Appliance {
     }
 
     fn try_start(plan: &Plan) -> Result<Self, String> {
-        let (dir, ports) = (fresh_dir(), Ports::free());
-        let config = dir.join("weir.toml");
-        fs::write(&config, plan.write(ports, &dir)).map_err(|error| error.to_string())?;
-        let notices = UnixDatagram::bind(dir.join("notify")).map_err(|error| error.to_string())?;
-        let child = spawn(&dir).map_err(|error| error.to_string())?;
-        let mut appliance = Self { child, dir, ports, notices, ended: None };
+        let mut appliance = Self::try_begin(plan).map_err(|error| error.to_string())?;
         if appliance.wait_for_notice("READY=1", START).is_some() {
             return Ok(appliance);
         }
         Err(format!("not ready; its journal:\n{}", appliance.journal()))
     }
 
+    fn try_begin(plan: &Plan) -> io::Result<Self> {
+        let (dir, ports) = (fresh_dir(), Ports::free());
+        fs::write(dir.join("weir.toml"), plan.write(ports, &dir))?;
+        let notices = UnixDatagram::bind(dir.join("notify"))?;
+        let child = weir_in(&dir)?.spawn()?;
+        Ok(Self { child, dir, ports, notices, ended: None })
+    }
+
     /// After its end: once more, in the same directory, on the same ports. Its journal begins anew.
     #[track_caller]
     pub(crate) fn start_again(&mut self) {
+        let command = weir_in(&self.dir).expect("its directory can be written");
+        self.start_again_as(command);
+    }
+
+    /// The same as a service manager that has a listening socket does it (sd_listen_fds(3)).
+    #[track_caller]
+    pub(crate) fn start_again_with(&mut self, socket: &TcpListener, name: &str) {
+        let weir = weir_in(&self.dir).expect("its directory can be written");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "exec \"$@\" 3<&0 < /dev/null", "sh"]).arg(weir.get_program()).args(weir.get_args());
+        shell.envs(weir.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        shell.envs([("LISTEN_FDS", "1"), ("LISTEN_FDNAMES", name)]).current_dir(&self.dir).env_remove("JOURNAL_STREAM");
+        shell.stdin(OwnedFd::from(socket.try_clone().expect("a descriptor is left")));
+        let journal = File::create(self.path("journal")).expect("its directory can be written");
+        shell.stdout(journal.try_clone().expect("a descriptor is left")).stderr(journal);
+        self.start_again_as(shell);
+    }
+
+    #[track_caller]
+    fn start_again_as(&mut self, mut command: Command) {
         assert!(self.has_ended(), "it still runs");
         self.forget_notices();
-        self.child = spawn(&self.dir).expect("the binary runs");
+        self.child = command.spawn().expect("the binary runs");
         self.ended = None;
         let ready = self.wait_for_notice("READY=1", START).is_some();
         assert!(ready, "weir does not start again; its journal:\n{}", self.journal());
@@ -272,9 +303,10 @@ impl Drop for Appliance {
     }
 }
 
-fn spawn(dir: &Path) -> io::Result<Child> {
+fn weir_in(dir: &Path) -> io::Result<Command> {
     let journal = File::create(dir.join("journal"))?;
-    Command::new(env!("CARGO_BIN_EXE_weir"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+    command
         .args(["run", "--config"])
         .arg(dir.join("weir.toml"))
         .env("NOTIFY_SOCKET", dir.join("notify"))
@@ -283,8 +315,8 @@ fn spawn(dir: &Path) -> io::Result<Child> {
         .env_remove("JOURNAL_STREAM")
         .current_dir(dir)
         .stdout(journal.try_clone()?)
-        .stderr(journal)
-        .spawn()
+        .stderr(journal);
+    Ok(command)
 }
 
 /// Runs a command of the binary to its end.

@@ -1,0 +1,147 @@
+//! Listening sockets: bound, or taken over from who started this process. Each thread has its own for every listener
+//! (SO_REUSEPORT), so the kernel spreads the connections and no thread waits for another.
+
+use std::collections::{HashMap, HashSet};
+use std::env;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use listenfd::ListenFd;
+use socket2::{Domain, SockRef, Socket, Type};
+
+/// The number of connections that the kernel queues for a socket before Weir accepts them.
+const BACKLOG: i32 = 4096;
+
+/// Where sockets listen.
+pub(crate) type Addresses = HashSet<SocketAddr>;
+
+/// Listening sockets for one thread. It may have several of one address.
+pub(crate) type ThreadSockets = HashMap<SocketAddr, Vec<TcpListener>>;
+
+/// The sockets of one listener.
+pub(crate) struct Opened {
+    pub(crate) address: SocketAddr,
+    /// At least as many as threads.
+    pub(crate) sockets: Vec<TcpListener>,
+    /// Whether this Weir listens on the same port of another address.
+    beside: bool,
+}
+
+/// How systemd names the sockets that Weir gives it to keep. It goes before the address.
+const KEPT: &str = "listener-";
+
+/// Listening sockets that this process was started with, by address (sd_listen_fds(3)): those that systemd kept since the
+/// process before, or those of a socket unit.
+#[derive(Default)]
+pub(crate) struct Inherited {
+    sockets: ThreadSockets,
+    /// Those of a socket unit, which systemd holds also while Weir does not run.
+    pub(crate) lent: Addresses,
+}
+
+impl Inherited {
+    /// As the environment says: LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES.
+    pub(crate) fn from_environment() -> Self {
+        let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
+        let mut names = names.split(':');
+        let (mut given, mut inherited) = (ListenFd::from_env(), Self::default());
+        for index in 0..given.len() {
+            let kept = names.next().is_some_and(|name| name.starts_with(KEPT));
+            let taken = given
+                .take_tcp_listener(index)
+                .and_then(|socket| socket.map_or(Ok(()), |socket| inherited.add(socket, kept)));
+            if let Err(error) = taken {
+                log::warn!("a socket of LISTEN_FDS cannot be used: {error}");
+            }
+        }
+        inherited
+    }
+
+    fn add(&mut self, socket: TcpListener, kept: bool) -> io::Result<()> {
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        // The process before may have told the kernel to let nobody in. There is nothing to take off where it has not.
+        let _ = SockRef::from(&socket).detach_filter();
+        if !kept {
+            self.lent.insert(address);
+        }
+        self.sockets.entry(address).or_default().push(socket);
+        Ok(())
+    }
+
+    /// The sockets of this address, at least one for each thread. `None` where none was inherited.
+    fn take(&mut self, address: SocketAddr, threads: usize) -> Option<io::Result<Vec<TcpListener>>> {
+        let mut sockets = self.sockets.remove(&address)?;
+        let more = (sockets.len()..threads).map(|number| {
+            // Another thread's own socket, as at a start. Where who made the first does not allow it, threads share one.
+            bound(address, true).or_else(|_| sockets[number % sockets.len()].try_clone())
+        });
+        let more: io::Result<Vec<_>> = more.collect();
+        Some(more.map(|more| {
+            sockets.extend(more);
+            sockets
+        }))
+    }
+
+    /// The addresses that nobody has taken. Their sockets are closed when this is dropped.
+    pub(crate) fn left(&self) -> impl Iterator<Item = SocketAddr> {
+        self.sockets.keys().copied()
+    }
+}
+
+/// The name by which systemd keeps the sockets of this address. A name may have no colon.
+pub(crate) fn kept_name(address: SocketAddr) -> String {
+    format!("{KEPT}{address}").replace(':', "_")
+}
+
+impl Opened {
+    /// Binds a socket for each thread, which does not listen yet, or takes those that were inherited: they listen already.
+    ///
+    /// An address that any process listens on is refused, also when that process is a second Weir. With `beside` this check
+    /// is left out: this Weir then has the same port of another address.
+    pub(crate) fn bind(
+        address: SocketAddr,
+        threads: usize,
+        beside: bool,
+        inherited: &mut Inherited,
+    ) -> io::Result<Self> {
+        if let Some(sockets) = inherited.take(address, threads) {
+            return Ok(Self { address, sockets: sockets?, beside });
+        }
+        if !beside {
+            refuse_shared(address)?;
+        }
+        let sockets: io::Result<_> = (0..threads).map(|_| bound(address, true)).collect();
+        Ok(Self { address, sockets: sockets?, beside })
+    }
+
+    /// Lets clients connect. They wait until a thread accepts. Fails where another process has begun to listen there since
+    /// [`Self::bind`].
+    pub(crate) fn listen(&self) -> io::Result<()> {
+        let listens = |socket: &TcpListener| SockRef::from(socket).is_listener().unwrap_or(false);
+        if !self.beside && !self.sockets.iter().any(listens) {
+            refuse_shared(self.address)?;
+        }
+        self.sockets.iter().try_for_each(|socket| SockRef::from(socket).listen(BACKLOG))
+    }
+}
+
+/// With SO_REUSEPORT alone two Weirs of one user would share a port without an error.
+fn refuse_shared(address: SocketAddr) -> io::Result<()> {
+    bound(address, false).map(drop)
+}
+
+fn bound(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    // Accepted sockets inherit this, which saves a system call for each connection.
+    socket.set_tcp_nodelay(true)?;
+    if address.is_ipv6() {
+        // As nginx does by default: [::]:80 and 0.0.0.0:80 are two listeners.
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
