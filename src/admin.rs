@@ -9,12 +9,13 @@ mod page;
 mod plus;
 mod query;
 mod question;
+mod ready;
 mod running;
 mod v1;
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
@@ -184,23 +185,8 @@ async fn livez() -> &'static str {
     "ok\n"
 }
 
-// Ready means that some pool can serve, perhaps with nodes that were never probed, and that Weir is not stopping. When
-// only one of several pools cannot serve, a balancer in front must not take all of Weir out. So that is only said in
-// the text, and by the metrics weir_node_active and weir_pool_without_active_node.
-async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
-    let generation = admin.control.current.load_full();
-    let now = Tick::from_millis(admin.control.now());
-    let pools = generation.snapshot.pools.iter();
-    let without: Vec<&str> = pools.filter(|pool| !pool.serves(now)).map(|pool| &**pool.name()).collect();
-    if admin.control.stopping.load(std::sync::atomic::Ordering::Relaxed) {
-        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_string())
-    } else if without.is_empty() {
-        (StatusCode::OK, "ok\n".to_string())
-    } else {
-        let all = without.len() == generation.snapshot.pools.len();
-        let status = if all { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-        (status, format!("no active node in: {}\n", without.join(", ")))
-    }
+async fn readyz(State(admin): State<Admin>, RawQuery(asked): RawQuery) -> (StatusCode, String) {
+    ready::answer(&admin.control, asked.as_deref())
 }
 
 async fn nodes(State(admin): State<Admin>) -> Json<Vec<NodeStatus>> {

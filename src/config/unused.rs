@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::model::{Action, Config, Site};
+use super::model::{Config, Site};
 use super::site::passthrough;
 use super::text::errors::{Place, Problems};
 
@@ -36,7 +36,7 @@ pub(super) fn warn(config: &Config, problems: &Problems) {
         }
     }
     passthrough::warn_of_pools(config, problems);
-    let pools: HashSet<usize> = config.sites.iter().flat_map(pools_of).collect();
+    let pools: HashSet<usize> = config.sites.iter().flat_map(Site::pools).collect();
     for (index, pool) in config.pools.iter().enumerate() {
         if !pools.contains(&index) {
             warn(
@@ -46,12 +46,4 @@ pub(super) fn warn(config: &Config, problems: &Problems) {
             );
         }
     }
-}
-
-fn pools_of(site: &Site) -> impl Iterator<Item = usize> {
-    let of_routes = site.routes.iter().filter_map(|route| match route.action {
-        Action::Pool(pool) => Some(pool),
-        _ => None,
-    });
-    of_routes.chain(site.pool)
 }

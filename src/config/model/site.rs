@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::edits::Edits;
 use super::error_page::ErrorPages;
 use super::limits::{Access, Rate};
-use super::route::Route;
+use super::route::{Action, Route};
 use crate::config::certificate::Pair;
 use crate::config::hosts::HostPattern;
 use crate::config::text::choices::LogFormat;
@@ -57,6 +57,17 @@ pub struct Site {
     pub logs: Logs,
     /// Its place in the file.
     pub at: Place,
+}
+
+impl Site {
+    /// The indices of the pools that its requests may go to. A pool that several routes name comes as often.
+    pub fn pools(&self) -> impl Iterator<Item = usize> {
+        let of_routes = self.routes.iter().filter_map(|route| match route.action {
+            Action::Pool(pool) => Some(pool),
+            _ => None,
+        });
+        of_routes.chain(self.pool)
+    }
 }
 
 /// A site's certificate and key, read and checked.

@@ -10,3 +10,4 @@ mod probes;
 mod reload;
 mod sessions_kept;
 mod shutdown;
+mod start;
