@@ -85,6 +85,9 @@ _weir() {
             weir,top)
                 cmd="weir__subcmd__top"
                 ;;
+            weir,upgrade)
+                cmd="weir__subcmd__upgrade"
+                ;;
             weir,weight)
                 cmd="weir__subcmd__weight"
                 ;;
@@ -187,6 +190,9 @@ _weir() {
             weir__subcmd__help,top)
                 cmd="weir__subcmd__help__subcmd__top"
                 ;;
+            weir__subcmd__help,upgrade)
+                cmd="weir__subcmd__help__subcmd__upgrade"
+                ;;
             weir__subcmd__help,weight)
                 cmd="weir__subcmd__help__subcmd__weight"
                 ;;
@@ -260,7 +266,7 @@ _weir() {
 
     case "${cmd}" in
         weir)
-            opts="-h -V --help --version run init import check wso2 schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle weight log-level completions help"
+            opts="-h -V --help --version run init import check wso2 schema demo cert status nodes sessions drain maintain activate why reload upgrade diff config events sites top bundle weight log-level completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -782,7 +788,7 @@ _weir() {
             return 0
             ;;
         weir__subcmd__help)
-            opts="run init import check wso2 schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle weight log-level completions help"
+            opts="run init import check wso2 schema demo cert status nodes sessions drain maintain activate why reload upgrade diff config events sites top bundle weight log-level completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1160,6 +1166,20 @@ _weir() {
             return 0
             ;;
         weir__subcmd__help__subcmd__top)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__help__subcmd__upgrade)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1770,6 +1790,52 @@ _weir() {
                 return 0
             fi
             case "${prev}" in
+                --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__upgrade)
+            opts="-c -h --reason --admin --token-file --ca --cert --key --config --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

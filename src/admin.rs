@@ -30,7 +30,7 @@ use crate::control::actor::{Actor, OrderedBy};
 use crate::control::admin_sockets::AdminSockets;
 use crate::control::operators;
 use crate::control::operators::{GONE, RemovedNode};
-use crate::control::state::{Control, ReloadRefusal, ReloadRequest};
+use crate::control::state::{Control, ReloadRefusal, ReloadRequest, Unrecorded};
 use crate::control::store::{audit, moments};
 use crate::observe::history::Subject;
 use crate::traffic::pool::member::AcceptedNodes;
@@ -145,7 +145,7 @@ pub(crate) fn begin(mut sockets: AdminSockets, control: Arc<Control>, reload_req
     let admin = Admin { control: Arc::clone(&control), reload_requests };
     if let Some(listener) = sockets.metrics.take() {
         let router = observed().with_state(admin.clone());
-        tokio::spawn(access::serve(access::Listening::Metrics(listener), router));
+        tokio::spawn(access::serve(access::Listening::Metrics(listener), router, sockets.open.clone()));
     }
     access::serve_all(sockets, &router(admin), &control.shared);
 }
@@ -337,7 +337,7 @@ async fn reload(
     }
     let (answer, outcome) = oneshot::channel();
     let by = OrderedBy::without_reason(actor);
-    if admin.reload_requests.send(ReloadRequest { by, answer }).await.is_err() {
+    if admin.reload_requests.send(ReloadRequest { by, unrecorded: Unrecorded::Refused, answer }).await.is_err() {
         return failed(StatusCode::SERVICE_UNAVAILABLE, "Weir is stopping");
     }
     match outcome.await {

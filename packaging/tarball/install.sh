@@ -2,7 +2,7 @@
 # Puts Weir in place, as root: ./install.sh
 # Takes it away again, but for configuration, certificates, logs, state and user: ./install.sh --remove
 # With DESTDIR=/some/directory it only copies the files there. Run again with a newer version, it leaves weir.toml as it is; the
-# running process stays too, until systemctl restart weir.
+# running process stays too, until weir upgrade.
 set -euo pipefail
 cd "$(dirname "$0")"
 root=${DESTDIR:-}
@@ -44,7 +44,7 @@ on_this_machine() {
         echo "not done: the user weir and its directories (systemd is not here)"
     fi
     if [[ -d /run/systemd/system ]] && systemctl is-active --quiet weir.service; then
-        echo "the running process is still the old version; it ends with: systemctl restart weir"
+        echo "the running process is still the old version; to hand over without a gap: weir upgrade"
     else
         echo "not started. To begin (or edit /etc/weir/weir.toml, which says how):"
         echo "  weir init"

@@ -84,6 +84,8 @@ enum Command {
         #[command(flatten)]
         reload: status::ReloadArgs,
     },
+    /// Hand over to the version that is installed now, without a gap: every socket, the sessions, the counters
+    Upgrade(status::ReloadArgs),
     /// Compare the files on the disk with what runs, and tell what a reload would change
     Diff(configuration::Diff),
     /// Print the configuration that runs: each value and where it comes from
@@ -136,6 +138,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Why(why) => why::why(&why),
         Command::Reload { dry_run: true, reload } => configuration::dry_run(&reload.args),
         Command::Reload { dry_run: false, reload } => status::reload(&reload),
+        Command::Upgrade(upgrade) => status::upgrade(&upgrade),
         Command::Diff(diff) => configuration::diff(&diff),
         Command::Config(args) => configuration::config(&args),
         Command::Events(args) => events::events(&args),

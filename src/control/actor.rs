@@ -21,9 +21,9 @@ impl Actor {
         Self { name: "local".into(), from: peer.to_string().into() }
     }
 
-    /// Who sent SIGHUP: the kernel does not tell more.
-    pub(crate) fn hang_up() -> Self {
-        Self { name: "signal".into(), from: "SIGHUP".into() }
+    /// Who sent this signal: the kernel does not tell more.
+    pub(crate) fn signal(name: &str) -> Self {
+        Self { name: "signal".into(), from: name.into() }
     }
 }
 

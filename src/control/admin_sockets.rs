@@ -3,7 +3,8 @@
 
 use std::fs::{Metadata, Permissions};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener as StdTcpListener};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::Group;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
 
 use crate::config::{Admin, AdminSocket, Config, Place, Problem};
 
@@ -28,21 +30,72 @@ pub(crate) struct AdminSockets {
     pub(crate) unix: Option<UnixListener>,
     /// The metrics address.
     pub(crate) metrics: Option<TcpListener>,
+    /// They are listened on until its other end is dropped.
+    pub(crate) open: watch::Receiver<()>,
 }
 
-/// Binds what `[admin]` and `[metrics]` say. The returned file lives as long as the socket is to be found.
-pub(crate) fn bind_admin(config: &Config) -> Result<(AdminSockets, Option<SocketFile>), Problem> {
+/// Sockets that another process has bound, and gives this one.
+#[derive(Default)]
+pub(crate) struct AdminGiven {
+    pub(crate) tcp: Option<StdTcpListener>,
+    pub(crate) unix: Option<StdUnixListener>,
+    pub(crate) metrics: Option<StdTcpListener>,
+}
+
+impl AdminGiven {
+    /// Second descriptors of all.
+    pub(crate) fn copies(&self) -> io::Result<Self> {
+        Ok(Self {
+            tcp: self.tcp.as_ref().map(StdTcpListener::try_clone).transpose()?,
+            unix: self.unix.as_ref().map(StdUnixListener::try_clone).transpose()?,
+            metrics: self.metrics.as_ref().map(StdTcpListener::try_clone).transpose()?,
+        })
+    }
+}
+
+impl AdminSockets {
+    /// Second descriptors of all.
+    pub(crate) fn copies(&self) -> io::Result<AdminGiven> {
+        let tcp = |socket: &TcpListener| socket.as_fd().try_clone_to_owned().map(StdTcpListener::from);
+        let unix = |socket: &UnixListener| socket.as_fd().try_clone_to_owned().map(StdUnixListener::from);
+        Ok(AdminGiven {
+            tcp: Some(tcp(&self.tcp)?),
+            unix: self.unix.as_ref().map(unix).transpose()?,
+            metrics: self.metrics.as_ref().map(tcp).transpose()?,
+        })
+    }
+}
+
+/// The admin sockets, and what ends with them.
+pub(crate) struct BoundAdmin {
+    pub(crate) sockets: AdminSockets,
+    /// Dropped, nothing is accepted any more.
+    pub(crate) open: watch::Sender<()>,
+    /// Lives as long as the socket is to be found.
+    pub(crate) file: Option<SocketFile>,
+}
+
+/// Binds what `[admin]` and `[metrics]` say, or takes what is given and has the same address.
+pub(crate) fn bind_admin(config: &Config, given: AdminGiven) -> Result<BoundAdmin, Problem> {
     // The address comes first: where another Weir has it, this one must not touch the socket.
     let admin = &config.admin;
-    let tcp = bind_address("admin", admin.bind, &admin.at)?;
+    let tcp = bind_address("admin", admin.bind, &admin.at, given.tcp)?;
     let metrics = config.metrics.as_ref();
-    let metrics = metrics.map(|metrics| bind_address("metrics", metrics.bind, &metrics.at)).transpose()?;
-    let (unix, file) = bind_socket(admin)?.unzip();
-    Ok((AdminSockets { tcp, unix, metrics }, file))
+    let metrics =
+        metrics.map(|metrics| bind_address("metrics", metrics.bind, &metrics.at, given.metrics)).transpose()?;
+    let (unix, file) = bind_socket(admin, given.unix)?.unzip();
+    let (open, is_open) = watch::channel(());
+    Ok(BoundAdmin { sockets: AdminSockets { tcp, unix, metrics, open: is_open }, open, file })
 }
 
-fn bind_address(which: &str, address: SocketAddr, at: &Place) -> Result<TcpListener, Problem> {
-    let bound = std::net::TcpListener::bind(address).and_then(|bound| {
+fn bind_address(
+    which: &str,
+    address: SocketAddr,
+    at: &Place,
+    given: Option<StdTcpListener>,
+) -> Result<TcpListener, Problem> {
+    let given = given.filter(|given| given.local_addr().is_ok_and(|has| has == address));
+    let bound = given.map_or_else(|| StdTcpListener::bind(address), Ok).and_then(|bound| {
         bound.set_nonblocking(true)?;
         TcpListener::from_std(bound)
     });
@@ -57,9 +110,18 @@ fn bind_address(which: &str, address: SocketAddr, at: &Place) -> Result<TcpListe
     })
 }
 
-fn bind_socket(admin: &Admin) -> Result<Option<(UnixListener, SocketFile)>, Problem> {
+fn bind_socket(admin: &Admin, given: Option<StdUnixListener>) -> Result<Option<(UnixListener, SocketFile)>, Problem> {
+    let given = given.and_then(|given| {
+        let path = given.local_addr().ok()?.as_pathname()?.to_owned();
+        Some((SocketFile::of(&path).ok()?, given))
+    });
     let Some(path) = admin.socket.path() else { return Ok(None) };
-    match (SocketFile::bind(path), &admin.socket) {
+    let bound = match given {
+        Some((file, given)) if file.path == path => UnixListener::from_std(given).map(|given| (given, file)),
+        // The file of another path is removed here.
+        _ => SocketFile::bind(path),
+    };
+    match (bound, &admin.socket) {
         (Ok(bound), _) => Ok(Some(bound)),
         (Err(error), AdminSocket::At(_, at)) => {
             let what = format!("cannot bind the admin socket {}: {error}", path.display());
@@ -97,6 +159,15 @@ pub(crate) struct SocketFile {
 }
 
 impl SocketFile {
+    fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), made: identity(&path.symlink_metadata()?) })
+    }
+
+    /// Leaves it to another process that has the socket too.
+    pub(crate) fn leave(mut self) {
+        self.made = (0, 0);
+    }
+
     fn bind(path: &Path) -> io::Result<(UnixListener, Self)> {
         let listener = match StdUnixListener::bind(path) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
@@ -105,7 +176,7 @@ impl SocketFile {
             }
             bound => bound?,
         };
-        let file = Self { path: path.to_owned(), made: identity(&path.symlink_metadata()?) };
+        let file = Self::of(path)?;
         // Where the group is not ours to give, only the owner and root are left.
         let group = Group::from_name(GROUP).ok().flatten();
         let given = group.is_some_and(|group| chown(path, None, Some(group.gid.as_raw())).is_ok());

@@ -328,7 +328,10 @@ fn note(
     }
     let what = in_words(command) + if force { ", forced" } else { "" };
     let change = Change { what: &what, node: Some(node), pool: None };
-    audit::record(control.state_dir.as_ref(), change, by, "ordered").map_err(OrderError::Unrecorded)?;
+    control
+        .dir_of_changes()
+        .and_then(|dir| audit::record(dir, change, by, "ordered"))
+        .map_err(OrderError::Unrecorded)?;
     let operation = {
         let (mut orders, moment) = (control.orders.lock(), now());
         orders.apply(node, command, moment);

@@ -2,16 +2,17 @@
 //! running generation, its sockets and its files stay as they were.
 
 pub(crate) mod at_start;
+mod binding;
 
-use std::collections::HashSet;
-use std::io;
-use std::net::SocketAddr;
+use std::collections::{HashMap, HashSet};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rustls::server::ProducesTickets;
 
+use self::binding::{bind_new, listen};
 use super::actor::OrderedBy;
 use super::changes::stored;
 use super::changes::stored::StoredOrders;
@@ -23,7 +24,7 @@ use super::state::Control;
 use super::store::sessions;
 use super::store::state_dir::StateDir;
 use crate::config;
-use crate::config::{Changes, Config, Listener, Place, Problem};
+use crate::config::{Changes, Config, Place, Problem};
 use crate::observe::Observer;
 use crate::observe::notify::Notifier;
 use crate::proxy::accept::sockets::{Addresses, Inherited, Opened, kept_name};
@@ -39,7 +40,7 @@ pub(crate) struct Reloader {
     control: Arc<Control>,
     threads: Arc<Threads>,
     tickets: Arc<dyn ProducesTickets>,
-    secrets: Secrets,
+    secret: [u8; 32],
     bound: HashSet<SocketAddr>,
     /// Those of `bound` whose sockets are of a socket unit of systemd.
     lent: Arc<Addresses>,
@@ -56,7 +57,7 @@ pub(crate) struct Reloader {
 pub(crate) struct FirstGeneration {
     pub(crate) generation: Arc<Generation>,
     pub(crate) tickets: Arc<dyn ProducesTickets>,
-    secrets: Secrets,
+    secret: [u8; 32],
     pub(crate) state_dir: Option<StateDir>,
     pub(crate) stored: StoredOrders,
     pub(crate) keeps_sessions: bool,
@@ -72,6 +73,7 @@ impl FirstGeneration {
         config: Arc<Config>,
         mut naming: Naming,
         observer: &Arc<Observer>,
+        (mut inherited, handed_secret): (Inherited, String),
     ) -> Result<Self, StartError> {
         let at = config.admin.at.clone();
         let problem = |what: String| StartError::Config(vec![Problem { at: at.clone(), what, advice: String::new() }]);
@@ -82,9 +84,10 @@ impl FirstGeneration {
             let at = Place { line: 0, ..at.clone() };
             StartError::State(vec![Problem { at, what, advice: advice.to_owned() }])
         })?;
-        let (secrets, keeps_sessions) = secrets(state_dir.as_ref(), new_secret);
+        let new_secret = from_digits(&handed_secret).unwrap_or(new_secret);
+        let (secret, keeps_sessions) = secret(state_dir.as_ref(), new_secret);
+        let secrets = Secrets::of(secret);
         let prepared = Prepared::new(Arc::clone(&config), None, &tickets, observer).map_err(StartError::Config)?;
-        let mut inherited = Inherited::from_environment();
         let opened = bind_new(&config, &HashSet::new(), config.threads, &mut inherited).map_err(StartError::Bind)?;
         naming.prepare(&config).await.map_err(problem)?;
         let input = BuildInput {
@@ -95,7 +98,7 @@ impl FirstGeneration {
             weights: &stored.weights,
         };
         let generation = prepared.run(&input, observer);
-        Ok(Self { generation, tickets, secrets, state_dir, stored, keeps_sessions, naming, opened, inherited })
+        Ok(Self { generation, tickets, secret, state_dir, stored, keeps_sessions, naming, opened, inherited })
     }
 }
 
@@ -104,16 +107,22 @@ fn open_state_dir(path: &Path) -> Option<StateDir> {
     StateDir::open(path).inspect_err(|error| log::error!("state-dir: {error}: nothing is kept over a restart")).ok()
 }
 
-/// The secrets of this process, and whether sessions may be stored. Stored sessions and cookies can be used only with
+fn from_digits(digits: &str) -> Option<[u8; 32]> {
+    let byte = |place: usize| u8::from_str_radix(digits.get(2 * place..2 * place + 2)?, 16).ok();
+    let bytes: Vec<u8> = (0..32).map_while(byte).collect();
+    bytes.try_into().ok()
+}
+
+/// The secret of this process, and whether sessions may be stored. Stored sessions and cookies can be used only with
 /// the secret they were made with. If that cannot be read now, the stored sessions stay as they are for a later start.
-fn secrets(dir: Option<&StateDir>, new_secret: [u8; 32]) -> (Secrets, bool) {
+fn secret(dir: Option<&StateDir>, new_secret: [u8; 32]) -> ([u8; 32], bool) {
     let kept = dir.map_or(Ok(new_secret), |dir| dir.secret(new_secret));
     let known = kept.inspect_err(|error| {
         log::error!(
             "the secret of sessions cannot be read (state-dir): {error}: those of before are not known, and none are kept now"
         );
     });
-    (Secrets::of(*known.as_ref().unwrap_or(&new_secret)), known.is_ok())
+    (*known.as_ref().unwrap_or(&new_secret), known.is_ok())
 }
 
 /// How a reload ended.
@@ -152,7 +161,7 @@ impl Reloader {
             control: Arc::clone(control),
             threads: Arc::clone(threads),
             tickets: first.tickets,
-            secrets: first.secrets,
+            secret: first.secret,
             bound: HashSet::new(),
             lent: Arc::new(first.inherited.lent.clone()),
             waiting: Some(Vec::new()),
@@ -202,6 +211,29 @@ impl Reloader {
     /// How many sockets systemd is given to keep.
     pub(crate) fn kept_sockets(&self) -> usize {
         self.threads.count() * self.bound.difference(&self.lent).count()
+    }
+
+    /// Stops to accept, while another process has all sockets. What is open goes on.
+    pub(crate) fn pause(&self) {
+        self.threads.close(&Arc::new(self.bound.clone()));
+    }
+
+    /// Accepts again after [`Self::pause`], on these descriptors of the same sockets.
+    pub(crate) fn accept_again(&self, sockets: Vec<(SocketAddr, TcpListener)>) {
+        let mut by_address: HashMap<SocketAddr, Vec<TcpListener>> = HashMap::new();
+        sockets.into_iter().for_each(|(address, socket)| by_address.entry(address).or_default().push(socket));
+        let opened = by_address.into_iter().map(|(address, sockets)| Opened::listening(address, sockets)).collect();
+        self.threads.follow(&self.control.current.load_full(), opened, &self.lent);
+    }
+
+    /// Whether a socket unit of systemd has the sockets of this address.
+    pub(crate) fn is_lent(&self, address: SocketAddr) -> bool {
+        self.lent.contains(&address)
+    }
+
+    /// The secret of sessions, in hexadecimal digits.
+    pub(crate) fn secret_digits(&self) -> String {
+        self.secret.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Stops to accept. `kept`: who waits is served by the next process, which gets the sockets from systemd; otherwise only
@@ -287,7 +319,7 @@ impl Reloader {
         self.probing.end_others(prepared.config());
         let (previous, resolved) = (Some(&before.snapshot), self.naming.resolved());
         let weights = &self.control.weights.lock().clone();
-        let input = BuildInput { generation: number, previous, resolved, secrets: self.secrets, weights };
+        let input = BuildInput { generation: number, previous, resolved, secrets: Secrets::of(self.secret), weights };
         let generation = prepared.run(&input, &self.control.observer);
         self.run(Arc::clone(&generation), opened);
         generation
@@ -371,61 +403,5 @@ fn in_words(generation: u64, changes: &Changes) -> String {
 fn log_warnings(control: &Control, generation: &Generation) {
     for warning in generation.snapshot.config.warnings.iter().chain(&operators::warnings(control, generation)) {
         log::warn!("{warning}");
-    }
-}
-
-fn bind_new(
-    config: &Config,
-    bound: &HashSet<SocketAddr>,
-    threads: usize,
-    inherited: &mut Inherited,
-) -> Result<Vec<Opened>, Vec<Problem>> {
-    let (mut all, mut problems) = (Vec::new(), Vec::new());
-    let mut ours = bound.clone();
-    for listener in config.listeners.iter().filter(|listener| !bound.contains(&listener.bind)) {
-        let beside = ours.iter().any(|address| address.port() == listener.bind.port());
-        match Opened::bind(listener.bind, threads, beside, inherited) {
-            Ok(opened) => {
-                ours.insert(listener.bind);
-                all.push(opened);
-            }
-            Err(error) => problems.push(bind_problem(listener, &error)),
-        }
-    }
-    if problems.is_empty() { Ok(all) } else { Err(problems) }
-}
-
-/// Lets clients connect to all of these listeners, or tells what is in the way.
-fn listen(config: &Config, opened: &[Opened]) -> Result<(), Vec<Problem>> {
-    let one = |opened: &Opened| {
-        let error = opened.listen().err()?;
-        let listener = config.listeners.iter().find(|listener| listener.bind == opened.address)?;
-        Some(bind_problem(listener, &error))
-    };
-    let problems: Vec<_> = opened.iter().filter_map(one).collect();
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
-}
-
-fn bind_problem(listener: &Listener, error: &io::Error) -> Problem {
-    Problem {
-        at: listener.at.clone(),
-        what: format!("listener \"{}\" cannot bind {}: {error}", listener.name, listener.bind),
-        advice: bind_advice(error, listener.bind),
-    }
-}
-
-fn bind_advice(error: &io::Error, address: SocketAddr) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            format!("another process listens there; `ss -ltnp 'sport = :{}'` tells which", address.port())
-        }
-        io::ErrorKind::PermissionDenied => {
-            "ports below 1024 need CAP_NET_BIND_SERVICE, which weir.service gives; or choose a higher port".to_string()
-        }
-        io::ErrorKind::AddrNotAvailable => format!(
-            "no interface of this machine has the address {}; where it comes and goes (VRRP), bind 0.0.0.0, or set net.ipv4.ip_nonlocal_bind = 1",
-            address.ip()
-        ),
-        _ => String::new(),
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use parking_lot::Mutex;
@@ -23,9 +23,20 @@ use crate::proxy::worker::Shared;
 use crate::traffic::affinity::sessions::file::PreviousFile;
 use crate::traffic::pool::operators::Orders;
 
+/// What to do with a reload that cannot be written to the audit file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unrecorded {
+    /// Nobody waits for the answer to a signal, and what it is sent for may not wait for room on the disk: a renewed
+    /// certificate, a blocked client. The journal has it.
+    GoesOn,
+    /// Who asked over the API is told, and can ask again.
+    Refused,
+}
+
 /// A request to reload.
 pub(crate) struct ReloadRequest {
     pub(crate) by: OrderedBy,
+    pub(crate) unrecorded: Unrecorded,
     /// Gets its result: the generation that runs now.
     pub(crate) answer: oneshot::Sender<Result<u64, ReloadRefusal>>,
 }
@@ -36,6 +47,13 @@ pub(crate) enum ReloadRefusal {
     Problems(Vec<Problem>),
     /// It cannot be written to the audit file, and so it was not begun.
     Unrecorded(String),
+}
+
+/// A request to hand over to the program that is installed now.
+pub(crate) struct UpgradeRequest {
+    pub(crate) by: OrderedBy,
+    /// Gets the process that serves now and its version, or why all stays as it is.
+    pub(crate) answer: oneshot::Sender<Result<(u32, String), String>>,
 }
 
 /// A request to build the generation anew, because an operator has ordered a weight. The sender gets why it could not be.
@@ -65,6 +83,12 @@ pub(crate) struct Control {
     pub(crate) at_start: AtStart,
     /// Whether clients are let in. They are not while a start waits for the first round of probes.
     pub(crate) accepts: AtomicBool,
+    /// Whether this process writes to the state directory. It does not from when it hands over to another one.
+    pub(crate) writes_state: AtomicBool,
+    /// The process before, and the connections that it still has, while it answers its last requests.
+    pub(crate) before: Mutex<Option<(u32, usize)>>,
+    /// Asks for a new process.
+    pub(crate) upgrade_requests: mpsc::Sender<UpgradeRequest>,
     /// Held by whoever changes orders or weights, from the check to the file: of two changes at the same moment the second knows
     /// of the first, and the file has the last one. It is held while the disk works, so the control thread never takes it.
     pub(crate) changing: Mutex<()>,
@@ -102,6 +126,15 @@ pub(crate) struct Control {
 const RELOADS: usize = 20;
 
 impl Control {
+    /// The state directory for a change that an operator wants, or why there can be no change now.
+    pub(crate) fn dir_of_changes(&self) -> Result<Option<&StateDir>, String> {
+        if self.writes_state.load(Ordering::Relaxed) {
+            Ok(self.state_dir.as_ref())
+        } else {
+            Err("another process is taking over: ask again in a moment".to_owned())
+        }
+    }
+
     /// Keeps how a reload ended.
     pub(crate) fn note_reload(&self, reload: LastReload) {
         let mut reloads = self.reloads.lock();

@@ -48,6 +48,11 @@ impl Notifier {
         self.send(&format!("RELOADING=1\nMONOTONIC_USEC={monotonic_microseconds}\n"));
     }
 
+    /// The unit's main process is this one from now on, and requests are being answered.
+    pub fn main_is(&self, pid: u32, status: &str) {
+        self.send(&format!("MAINPID={pid}\nREADY=1\nSTATUS={}\n", one_line(status)));
+    }
+
     /// A line for `systemctl status`.
     pub fn status(&self, text: &str) {
         self.send(&format!("STATUS={}\n", one_line(text)));

@@ -274,6 +274,7 @@ async fn ask(
         Passed::Upgraded(rest) => {
             trip.answered(attempt, answer.status());
             trip.request.learn(attempt, answer, &trip.failed_nodes);
+            trip.make_session_known().await;
             trip.begin_tunnel();
             Ok(Asked::Upgraded(node, rest))
         }

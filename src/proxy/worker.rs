@@ -4,6 +4,7 @@ pub(crate) mod future_pool;
 pub(crate) mod head_pool;
 mod random_ids;
 pub(crate) mod task_pool;
+pub(crate) mod teaching;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use self::future_pool::FuturePool;
 use self::head_pool::HeadPool;
 use self::random_ids::RandomIds;
 use self::task_pool::TaskPool;
+use self::teaching::Teaching;
 use super::generation::Generation;
 use super::io::buffers::Buffers;
 use super::io::clock::{Clock, TICK};
@@ -44,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) stopping: AtomicBool,
     /// The number of open client connections.
     pub(crate) open: AtomicUsize,
+    /// What another process has to know that takes over.
+    pub(crate) teaching: Teaching,
     /// Idle node connections by link, as each traffic thread counted them last.
     pub(crate) idle: Mutex<Vec<HashMap<u64, usize>>>,
     /// The number of client connections since the start.

@@ -13,7 +13,7 @@ use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::admit;
 use super::caller::Caller;
@@ -59,21 +59,25 @@ struct AdminConnection {
     keep_open: oneshot::Sender<()>,
 }
 
-/// Answers on the admin address and the admin socket for ever. Each request passes [`admit`] first.
+/// Answers on the admin address and the admin socket as long as they are open. Each request passes [`admit`] first.
 pub(crate) fn serve_all(sockets: AdminSockets, router: &Router, shared: &Arc<Shared>) {
     let router = router.clone().layer(middleware::from_fn_with_state(Arc::clone(shared), admit::admit));
     let unix = sockets.unix.map(Listening::Unix);
     for listening in [Listening::Admin(sockets.tcp, Arc::clone(shared))].into_iter().chain(unix) {
-        tokio::spawn(serve(listening, router.clone()));
+        tokio::spawn(serve(listening, router.clone(), sockets.open.clone()));
     }
 }
 
-/// Accepts connections for ever.
-pub(crate) async fn serve(listening: Listening, router: Router) {
+/// Accepts connections until the other end of `open` is dropped. Those that came are answered.
+pub(crate) async fn serve(listening: Listening, router: Router, mut open: watch::Receiver<()>) {
     let permits = Arc::new(Semaphore::new(MOST));
     let mut connections = VecDeque::<AdminConnection>::new();
     loop {
-        let accepted = match listening.accept().await {
+        let accepted = tokio::select! {
+            accepted = listening.accept() => accepted,
+            _ = open.changed() => break,
+        };
+        let accepted = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 descriptors::warn(|| format!("cannot accept on the admin address: {error}"));
@@ -97,6 +101,10 @@ pub(crate) async fn serve(listening: Listening, router: Router) {
             }
             drop(permit);
         });
+    }
+    drop(listening);
+    for mut connection in connections {
+        connection.keep_open.closed().await;
     }
 }
 

@@ -52,6 +52,11 @@ impl ApiProblem {
         Self { status, title, detail: detail.into(), advice: advice.into(), pools: None, problems: None }
     }
 
+    /// The process that runs goes on, and why.
+    pub(super) fn not_upgraded(why: String) -> Self {
+        Self::new(409, "Conflict", why, "this process goes on as it was")
+    }
+
     /// Who asks may not.
     pub(crate) fn forbidden(detail: impl Into<String>, advice: impl Into<String>) -> Self {
         Self::refused(403, "Forbidden", detail, advice)

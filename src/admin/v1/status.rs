@@ -28,6 +28,10 @@ pub(super) struct StatusView {
     now: String,
     started: String,
     uptime_seconds: u64,
+    /// The process that answers this.
+    pid: u32,
+    /// The process before, from which this one took over, while it answers its last requests.
+    before: Option<BeforeView>,
     /// Client connections open now.
     connections: usize,
     last_minute: Minute,
@@ -36,6 +40,14 @@ pub(super) struct StatusView {
     pools: Vec<String>,
     nodes: Vec<String>,
     sites: Vec<String>,
+}
+
+/// A process that has handed over.
+#[derive(Serialize, ToSchema)]
+pub(super) struct BeforeView {
+    pid: u32,
+    /// Client connections that are open there.
+    connections: usize,
 }
 
 /// The worst that is the case.
@@ -83,6 +95,8 @@ pub(super) fn view(control: &Control) -> StatusView {
         now: rfc3339(SystemTime::now()),
         started: rfc3339(SystemTime::now() - uptime),
         uptime_seconds: uptime.as_secs(),
+        pid: std::process::id(),
+        before: control.before.lock().map(|(pid, connections)| BeforeView { pid, connections }),
         connections: control.open.load(Ordering::Relaxed),
         last_minute: Minute::of(control, &Subject::All),
         total: Total::counted(generation.stray_tally.since(), &control.observer.history.total()),

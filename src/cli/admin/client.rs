@@ -24,6 +24,17 @@ pub(super) fn send_change(
     send_body_within(TIMEOUT, args, method, path, body.to_string().into())
 }
 
+/// As [`send_change`], with a timeout of its own.
+pub(super) fn send_change_within(
+    timeout: Duration,
+    args: &AdminArgs,
+    method: &Method,
+    path: &str,
+    body: &Value,
+) -> Result<(StatusCode, Value), String> {
+    send_body_within(timeout, args, method, path, body.to_string().into())
+}
+
 /// As [`send`], with a timeout of its own.
 pub(super) fn send_within(
     timeout: Duration,

@@ -1,12 +1,12 @@
 //! `weir status`, `weir nodes`, `weir sessions`, `weir reload`: answers of the admin API as tables or as JSON.
 
 use std::io::stdout;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::client::{send, send_change};
+use super::client::{send, send_change, send_change_within};
 use super::cluster_lines::cluster_lines;
 use super::connection::AdminArgs;
 use super::node_table::node_table;
@@ -55,12 +55,13 @@ fn whole(args: &AdminArgs) -> Result<String, String> {
     let (nodes, pools) = (ask(args, "/api/v1/nodes")?, ask(args, "/api/v1/pools")?);
     let events = ask(args, &format!("/api/v1/events?limit={EVENTS}"))?;
     let head = format!(
-        "{}weir {}, generation {}, up {}, {} connections\n",
+        "{}weir {}, generation {}, up {}, {} connections{}\n",
         verdict(&told),
         text(&status["version"]),
         text(&status["generation"]),
         span(status["uptime_seconds"].as_u64().unwrap_or_default()),
         text(&status["connections"]),
+        before(&told["before"]),
     );
     let events = events["events"].as_array().into_iter().flatten().rev();
     let tables = [
@@ -75,6 +76,16 @@ fn whole(args: &AdminArgs) -> Result<String, String> {
     let is_long = size_of(stdout()).is_some_and(|size| wrapped(&whole, size.width, 0).lines().count() >= size.height);
     let again = if is_long { format!("\n{}", verdict(&told)) } else { String::new() };
     Ok(whole + &again)
+}
+
+/// The process that has handed over, while it still has something to do.
+fn before(before: &Value) -> String {
+    match before["pid"].as_u64() {
+        Some(pid) => {
+            format!("\nprocess {pid}, from before the upgrade, still has {} connections", text(&before["connections"]))
+        }
+        None => String::new(),
+    }
 }
 
 fn site_table(sites: &Value) -> String {
@@ -164,6 +175,26 @@ pub(crate) fn reload(reload: &ReloadArgs) -> i32 {
         tell_aside(&refusal(&answer));
     }
     if ok { 0 } else { FAILED }
+}
+
+/// How long an upgrade may take: the new process reads the configuration and probes the nodes.
+const UPGRADE: Duration = Duration::from_secs(120);
+
+/// `weir upgrade`.
+pub(crate) fn upgrade(upgrade: &ReloadArgs) -> i32 {
+    let (args, body) = (&upgrade.args, json!({ "reason": upgrade.why.said() }));
+    match send_change_within(UPGRADE, args, &Method::POST, "/api/v1/upgrade", &body) {
+        Err(why) => fail(&why),
+        Ok((status, answer)) if !status.is_success() => report_refusal(args.json, &operate::refusal(&answer)),
+        Ok((_, answer)) if args.json => i32::from(!print(&format!("{answer:#}\n"))),
+        Ok((_, answer)) => {
+            let (pid, version) = (text(&answer["pid"]), text(&answer["version"]));
+            print_line(format_args!(
+                "upgraded: process {pid}, weir {version}, serves; the one before ends with its last request"
+            ));
+            0
+        }
+    }
 }
 
 /// What `--json` prints: `ok`, `generation`, `problems` and `warnings`, whatever came of it.

@@ -179,7 +179,7 @@ mod tests {
         fn order(&mut self, node: &str, command: Command) -> u64 {
             self.orders.apply(node, command, NOW);
             let after = self.orders.of(node).map(|order| (order, order.kind.ends(NOW)));
-            let by = OrderedBy::without_reason(Actor::hang_up());
+            let by = OrderedBy::without_reason(Actor::signal("SIGHUP"));
             self.operations.begin(node, command, after, NOW.seconds(), &by)
         }
 

@@ -44,7 +44,10 @@ pub(crate) fn order(
     }
     let what = weight.map_or_else(|| "weight of the file".to_owned(), |weight| format!("weight {weight}"));
     let change = Change { what: &what, node: Some(node), pool: Some(pool) };
-    audit::record(control.state_dir.as_ref(), change, by, "ordered").map_err(WeightError::Unrecorded)?;
+    control
+        .dir_of_changes()
+        .and_then(|dir| audit::record(dir, change, by, "ordered"))
+        .map_err(WeightError::Unrecorded)?;
     let written = weight.map(|weight| WrittenWeight {
         weight,
         since: now().seconds(),

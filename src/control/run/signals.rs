@@ -4,14 +4,28 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// What a signal asks for.
+pub(super) enum Signalled {
+    /// SIGHUP.
+    Reload,
+    /// SIGUSR1: open the log files again.
+    Reopen,
+    /// SIGUSR2.
+    Upgrade,
+    /// End after the last request; the signal's name.
+    Stop(&'static str),
+    /// SIGINT: end at once.
+    End,
+}
+
 /// The signals that Weir takes.
 pub(super) struct Signals {
-    pub(super) hang_up: Signal,
-    pub(super) reopen: Signal,
-    pub(super) upgrade: Signal,
-    pub(super) terminate: Signal,
-    pub(super) quit: Signal,
-    pub(super) interrupt: Signal,
+    hang_up: Signal,
+    reopen: Signal,
+    upgrade: Signal,
+    terminate: Signal,
+    quit: Signal,
+    interrupt: Signal,
 }
 
 impl Signals {
@@ -24,6 +38,24 @@ impl Signals {
             quit: signal(SignalKind::quit())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
+    }
+
+    /// Waits for the next signal. May be dropped: none is lost.
+    pub(super) async fn next(&mut self) -> Signalled {
+        tokio::select! {
+            _ = self.hang_up.recv() => Signalled::Reload,
+            _ = self.reopen.recv() => Signalled::Reopen,
+            _ = self.upgrade.recv() => Signalled::Upgrade,
+            _ = self.terminate.recv() => Signalled::Stop("SIGTERM"),
+            // As in nginx, SIGQUIT is the graceful stop.
+            _ = self.quit.recv() => Signalled::Stop("SIGQUIT"),
+            _ = self.interrupt.recv() => Signalled::End,
+        }
+    }
+
+    /// Waits for SIGINT.
+    pub(super) async fn interrupt(&mut self) {
+        let _ = self.interrupt.recv().await;
     }
 
     /// Waits for the first signal that ends the process.

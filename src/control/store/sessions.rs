@@ -2,7 +2,9 @@
 //! minute, and at the end. No traffic thread writes them. A file that cannot be used is set aside; Weir then learns the
 //! sessions anew from their requests.
 
+use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -88,14 +90,12 @@ impl WriteSchedule {
 
 /// Whether a session was bound since the last write, or the last write failed.
 fn has_changes(control: &Control) -> bool {
-    let generation = control.current.load();
-    let mut tables = generation.snapshot.pools.iter().filter_map(|pool| pool.sessions.as_ref());
-    tables.any(|known| known.has_changes()) || dir(control).is_some_and(|dir| dir.is_behind(FILE))
+    are_new(control) || dir(control).is_some_and(|dir| dir.is_behind(FILE))
 }
 
 /// The directory for sessions, if they are stored.
 fn dir(control: &Control) -> Option<&StateDir> {
-    control.state_dir.as_ref().filter(|_| control.keeps_sessions)
+    control.state_dir.as_ref().filter(|_| control.keeps_sessions && control.writes_state.load(Ordering::Relaxed))
 }
 
 /// Restores the stored sessions. Returns those whose nodes are not known yet; they stay in the file. `Err` when there
@@ -125,8 +125,8 @@ pub(crate) fn restore_more(control: &Control, generation: &Generation) {
     let mut before = control.previous_sessions.lock();
     let Some(kept) = &*before else { return };
     let now = Tick::from_millis(control.now());
-    if let Ok(Ok(Restored { taken: taken @ 1.., .. })) =
-        file::decode(&kept.bytes).map(|file| restore_all(&file, generation, kept.downtime, now))
+    if let Ok(Ok(Restored { taken: taken @ 1.., .. })) = file::decode(&kept.bytes)
+        .map(|file| restore_all(&file, generation, kept.downtime + now.since(Tick::START), now))
     {
         log::info!("{taken} more sessions are known from before: the names of their nodes have addresses now");
     }
@@ -148,13 +148,13 @@ fn awaits_names(generation: &Generation) -> bool {
     })
 }
 
+/// `age` is how long ago the file was written.
 fn restore_all(
     file: &SessionFile<'_>,
     generation: &Generation,
-    downtime: Duration,
+    age: Duration,
     now: Tick,
 ) -> Result<Restored, Unreadable> {
-    let age = downtime + now.since(Tick::START);
     file.tables.iter().try_fold(Restored::default(), |all, stored| {
         let Restored { taken, expired } = restore_table(stored, generation, age, now)?;
         Ok(Restored { taken: all.taken + taken, expired: all.expired + expired })
@@ -198,6 +198,46 @@ fn set_aside(dir: &StateDir, why: &str) {
 /// Writes all sessions. To be called where waiting for the disk delays nothing else.
 pub(crate) fn save(control: &Control) {
     let Some(dir) = dir(control) else { return };
+    // `write` has already logged the failure, and a later call tries again.
+    let _ = dir.write(FILE, |out| write(control, out));
+}
+
+/// All sessions, in the form of their file.
+pub(crate) fn tables(control: &Control) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // A vector takes all.
+    let _ = write(control, &mut bytes);
+    bytes
+}
+
+/// Whether a session was bound since they were written.
+pub(crate) fn are_new(control: &Control) -> bool {
+    let generation = control.current.load();
+    let mut tables = generation.snapshot.pools.iter().filter_map(|pool| pool.sessions.as_ref());
+    tables.any(|known| known.has_changes())
+}
+
+/// Adds the sessions of another process that runs, in the form of their file.
+pub(crate) fn take_over(control: &Control, tables: &[u8]) {
+    let (generation, now) = (control.current.load_full(), Tick::from_millis(control.now()));
+    let taken = file::decode(tables).and_then(|file| {
+        let downtime = file.downtime(&Stamp { moment: moments::now(), boot: &moments::boot() });
+        restore_all(&file, &generation, downtime, now)
+    });
+    match taken {
+        Ok(Restored { taken, .. }) => log::debug!("{taken} sessions were taken over"),
+        Err(why) => log::error!("sessions cannot be taken over: {why}; they are learned anew"),
+    }
+}
+
+/// Adds the sessions that another process has written to the state directory.
+pub(crate) fn take_over_from_file(control: &Control) {
+    if let Some(Ok(Some(tables))) = dir(control).map(|dir| dir.read(FILE)) {
+        take_over(control, &tables);
+    }
+}
+
+fn write(control: &Control, out: &mut dyn Write) -> io::Result<usize> {
     let generation = control.current.load_full();
     let kept: Vec<PoolTable<'_>> = generation.snapshot.pools.iter().filter_map(PoolTable::of).collect();
     let tables: Vec<Table<'_>> = kept.iter().map(PoolTable::table).collect();
@@ -210,11 +250,8 @@ pub(crate) fn save(control: &Control) {
         left.extend(file.tables.iter().filter_map(|stored| pending(stored, &generation, age)));
     }
     let written = Stamp { moment: moments::now(), boot: &boot };
-    // `write` has already logged the failure, and a later call tries again.
-    let _ = dir.write(FILE, |out| {
-        tables.iter().for_each(|table| _ = table.sessions.take_changes());
-        file::encode(out, &tables, &left, now, &written)
-    });
+    tables.iter().for_each(|table| _ = table.sessions.take_changes());
+    file::encode(out, &tables, &left, now, &written)
 }
 
 /// A pool with a session table.

@@ -10,8 +10,8 @@ mod lazy_counters;
 mod listeners;
 mod metric_vecs;
 mod nodes;
-mod open_metrics;
 mod process;
+mod scrape;
 mod sites;
 mod spans;
 mod tally;
@@ -37,6 +37,8 @@ pub(crate) use self::tally::Counts;
 
 use self::handles::Handles;
 use self::metric_vecs::MetricVecs;
+use self::scrape::earlier::Earlier;
+use self::scrape::open_metrics;
 
 /// All metrics of one Weir.
 pub struct Metrics {
@@ -56,6 +58,8 @@ pub struct Metrics {
 #[derive(Default)]
 struct Scrape {
     before: Vec<Refresh>,
+    /// What the process before counted.
+    earlier: Option<Earlier>,
 }
 
 type Refresh = Box<dyn Fn(&Metrics) + Send + Sync>;
@@ -221,7 +225,16 @@ impl Metrics {
             log::warn!("metrics: {error}");
         }
         self.sweep();
-        text
+        match &scrape.earlier {
+            Some(earlier) => earlier.add_to(&text),
+            None => text,
+        }
+    }
+
+    /// What is counted goes on from this scrape of the process before. Each call replaces the one before.
+    pub fn go_on_from(&self, scrape: &str) {
+        let earlier = Earlier::read(scrape);
+        self.scrape.lock().earlier = Some(earlier);
     }
 
     /// A scrape as OpenMetrics 1.0.

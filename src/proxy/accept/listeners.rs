@@ -2,22 +2,23 @@
 
 use pingora_core::protocols::tls::{TlsRef, TlsStream};
 use pingora_core::protocols::{ALPN, Ssl};
-use socket2::{SockFilter, SockRef};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
+use std::os::fd::AsFd;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::sockets::{Addresses, ThreadSockets};
+use super::sockets::{Addresses, ThreadSockets, let_nobody_in};
 use super::{http1, http2};
 use crate::proxy::client::hello::Hello;
 use crate::proxy::connection::{Connection, Counted, ThreadListener, TlsFacts};
@@ -40,15 +41,6 @@ use crate::wire::Greeting;
 /// How long handshakes of TCP that have begun may take when a socket is about to close: the way to the client and back.
 const HANDSHAKES: Duration = Duration::from_millis(100);
 
-/// A filter of packets (classic BPF) that drops those with the flag SYN, in byte 13 of TCP's header.
-const WITHOUT_SYN: [SockFilter; 4] = [
-    // Load the byte; without the flag skip one line; drop; keep the whole packet.
-    SockFilter::new(0x30, 0, 0, 13),
-    SockFilter::new(0x45, 0, 1, 0x02),
-    SockFilter::new(0x06, 0, 0, 0),
-    SockFilter::new(0x06, 0, 0, u32::MAX),
-];
-
 /// The listeners of one thread.
 ///
 /// A listener ends in two steps. First its sockets are closed on all threads, and only then its idle connections. Their
@@ -67,6 +59,7 @@ struct Socketed {
 
 /// A task that accepts on one socket.
 struct Accepting {
+    socket: Rc<TcpListener>,
     stop: oneshot::Sender<Queued>,
     task: JoinHandle<()>,
 }
@@ -115,6 +108,19 @@ impl Listeners {
         by_address.extract_if(|address, _| !wanted(address)).collect()
     }
 
+    /// Sends a second descriptor of each listening socket.
+    pub(crate) fn sockets(&self, to: &Sender<(SocketAddr, StdListener)>) {
+        for (address, socketed) in self.by_address.borrow().iter() {
+            for Accepting { socket, .. } in &socketed.accepting {
+                match socket.as_fd().try_clone_to_owned() {
+                    // Who asked may have gone.
+                    Ok(second) => _ = to.send((*address, second.into())),
+                    Err(error) => log::error!("a listening socket cannot be handed over: {error}"),
+                }
+            }
+        }
+    }
+
     /// Closes the sockets of all listeners. Returns when they are closed. Others hold the sockets of `held` too.
     pub(crate) async fn close_all(&self, held: &Addresses) {
         let all = self.by_address.borrow_mut().drain().collect();
@@ -125,7 +131,7 @@ impl Listeners {
         let mut closing = Vec::new();
         for (address, Socketed { listening, accepting }) in ended {
             let queued = if held.contains(&address) { Queued::Waiting } else { Queued::Served };
-            for Accepting { stop, task } in accepting {
+            for Accepting { stop, task, .. } in accepting {
                 // A task that has ended by itself has also closed its socket.
                 let _ = stop.send(queued);
                 closing.push(task);
@@ -152,10 +158,11 @@ fn begin(worker: &Rc<Worker>, sockets: Vec<StdListener>, listener_ref: ListenerR
     let begin_one = |socket: StdListener| {
         let socket =
             TcpListener::from_std(socket).inspect_err(|error| log::error!("cannot accept on a socket: {error}"));
-        let (worker, ours, socket) = (Rc::clone(worker), Rc::clone(&listening), socket.ok()?);
+        let (worker, ours, socket) = (Rc::clone(worker), Rc::clone(&listening), Rc::new(socket.ok()?));
         let (stop, until) = oneshot::channel();
-        let task = tokio::task::spawn_local(async move { accept(&worker, &ours, socket, until).await });
-        Some(Accepting { stop, task })
+        let accepts = Rc::clone(&socket);
+        let task = tokio::task::spawn_local(async move { accept(&worker, &ours, &accepts, until).await });
+        Some(Accepting { socket, stop, task })
     };
     let accepting = sockets.into_iter().filter_map(begin_one).collect();
     Socketed { listening, accepting }
@@ -164,7 +171,7 @@ fn begin(worker: &Rc<Worker>, sockets: Vec<StdListener>, listener_ref: ListenerR
 async fn accept(
     worker: &Rc<Worker>,
     listening: &Rc<ThreadListener>,
-    socket: TcpListener,
+    socket: &TcpListener,
     mut stopped: oneshot::Receiver<Queued>,
 ) {
     let queued = loop {
@@ -178,7 +185,7 @@ async fn accept(
                 serve_accepted(worker, listening, stream, peer);
                 if last {
                     tokio::select! {
-                        () = descriptors::wait_for_room(&socket) => {}
+                        () = descriptors::wait_for_room(socket) => {}
                         queued = &mut stopped => break queued,
                     }
                 }
@@ -203,8 +210,8 @@ async fn accept(
 /// First the kernel is told to drop the first packet of new connections. Their clients send it again one second later, and
 /// are refused then, or let in by the next Weir. Handshakes that have begun get [`HANDSHAKES`]. At last the kernel itself is
 /// asked for the rest, since tokio remembers that the queue was empty a moment ago.
-async fn accept_last(worker: &Rc<Worker>, listening: &Rc<ThreadListener>, socket: TcpListener) {
-    if let Err(error) = SockRef::from(&socket).attach_filter(&WITHOUT_SYN) {
+async fn accept_last(worker: &Rc<Worker>, listening: &Rc<ThreadListener>, socket: &TcpListener) {
+    if let Err(error) = let_nobody_in(socket) {
         log::warn!("who connects while a listening socket closes may be reset: {error}");
     }
     let begun = async {
@@ -218,8 +225,8 @@ async fn accept_last(worker: &Rc<Worker>, listening: &Rc<ThreadListener>, socket
     };
     // It ends earlier only where no descriptor is left.
     let _ = tokio::time::timeout(HANDSHAKES, begun).await;
-    match socket.into_std() {
-        Ok(socket) => accept_rest(worker, listening, &socket),
+    match socket.as_fd().try_clone_to_owned() {
+        Ok(socket) => accept_rest(worker, listening, &socket.into()),
         Err(error) => log::error!("a listening socket cannot be emptied before it closes: {error}"),
     }
 }

@@ -5,12 +5,22 @@ use std::collections::{HashMap, HashSet};
 use std::env;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd;
 
 use listenfd::ListenFd;
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::{Domain, SockFilter, SockRef, Socket, Type};
 
 /// The number of connections that the kernel queues for a socket before Weir accepts them.
 const BACKLOG: i32 = 4096;
+
+/// A filter of packets (classic BPF) that drops those with the flag SYN, in byte 13 of TCP's header.
+const WITHOUT_SYN: [SockFilter; 4] = [
+    // Load the byte; without the flag skip one line; drop; keep the whole packet.
+    SockFilter::new(0x30, 0, 0, 13),
+    SockFilter::new(0x45, 0, 1, 0x02),
+    SockFilter::new(0x06, 0, 0, 0),
+    SockFilter::new(0x06, 0, 0, u32::MAX),
+];
 
 /// Where sockets listen.
 pub(crate) type Addresses = HashSet<SocketAddr>;
@@ -57,7 +67,8 @@ impl Inherited {
         inherited
     }
 
-    fn add(&mut self, socket: TcpListener, kept: bool) -> io::Result<()> {
+    /// One more. `kept`: Weir bound it, and not a socket unit.
+    pub(crate) fn add(&mut self, socket: TcpListener, kept: bool) -> io::Result<()> {
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
         // The process before may have told the kernel to let nobody in. There is nothing to take off where it has not.
@@ -95,6 +106,11 @@ pub(crate) fn kept_name(address: SocketAddr) -> String {
 }
 
 impl Opened {
+    /// Those that listen already.
+    pub(crate) const fn listening(address: SocketAddr, sockets: Vec<TcpListener>) -> Self {
+        Self { address, sockets, beside: true }
+    }
+
     /// Binds a socket for each thread, which does not listen yet, or takes those that were inherited: they listen already.
     ///
     /// An address that any process listens on is refused, also when that process is a second Weir. With `beside` this check
@@ -124,6 +140,11 @@ impl Opened {
         }
         self.sockets.iter().try_for_each(|socket| SockRef::from(socket).listen(BACKLOG))
     }
+}
+
+/// Tells the kernel to drop the first packet of new connections. [`Inherited`] takes that back.
+pub(super) fn let_nobody_in(socket: &impl AsFd) -> io::Result<()> {
+    SockRef::from(socket).attach_filter(&WITHOUT_SYN)
 }
 
 /// With SO_REUSEPORT alone two Weirs of one user would share a port without an error.

@@ -1,10 +1,11 @@
 //! The threads that carry traffic: one per core. Each has its own runtime and shares with the others only what it must.
 
 use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
@@ -22,6 +23,8 @@ enum ThreadCommand {
     /// Follow this generation. The sockets are for listeners that are new; others hold those of these addresses too. The
     /// thread drops the sender when it is done.
     Follow(Arc<Generation>, ThreadSockets, Arc<Addresses>, Sender<()>),
+    /// Send a second descriptor of each listening socket. The thread drops the sender when it is done.
+    Sockets(Sender<(SocketAddr, TcpListener)>),
     /// Close all listening sockets; others hold those of these addresses too. The thread drops the sender when it is done.
     Close(Arc<Addresses>, Sender<()>),
     /// Let the connections of closed listeners end. Given when the sockets of all threads are closed.
@@ -80,11 +83,31 @@ impl Threads {
         self.order(|| ThreadCommand::EndConnections);
     }
 
+    /// A second descriptor of every listening socket. Blocks, at most for [`DONE_WITHIN`].
+    pub(crate) fn sockets(&self) -> Vec<(SocketAddr, TcpListener)> {
+        let (sockets, all) = mpsc::channel();
+        self.order(|| ThreadCommand::Sockets(sockets.clone()));
+        drop(sockets);
+        let end = Instant::now() + DONE_WITHIN;
+        std::iter::from_fn(|| all.recv_timeout(end.saturating_duration_since(Instant::now())).ok()).collect()
+    }
+
+    /// Lets all threads accept no more connections. Others hold the sockets of `held` too. What is open goes on, until
+    /// [`Self::end_connections`]. Blocks, at most for [`DONE_WITHIN`].
+    pub(crate) fn close(&self, held: &Arc<Addresses>) {
+        self.wait_for(|done| ThreadCommand::Close(Arc::clone(held), done));
+    }
+
+    /// Lets the connections of closed listeners end: those that are idle at once, the others after their request.
+    pub(crate) fn end_connections(&self) {
+        self.order(|| ThreadCommand::EndConnections);
+    }
+
     /// Lets all threads accept no more connections, close idle ones, and end after the last request is answered. Who waits at
     /// an address of `held` is left to those who hold its sockets too. Blocks, at most for [`DONE_WITHIN`].
     pub(crate) fn drain(&self, held: &Arc<Addresses>) {
-        self.wait_for(|done| ThreadCommand::Close(Arc::clone(held), done));
-        self.order(|| ThreadCommand::EndConnections);
+        self.close(held);
+        self.end_connections();
         self.order(|| ThreadCommand::Drain);
     }
 
@@ -124,6 +147,7 @@ async fn run_thread(shared: Arc<Shared>, number: usize, mut inbox: UnboundedRece
                 listeners.follow(&worker, &generation, sockets, &held).await;
                 drop(done);
             }
+            ThreadCommand::Sockets(to) => listeners.sockets(&to),
             ThreadCommand::Close(held, done) => {
                 listeners.close_all(&held).await;
                 drop(done);

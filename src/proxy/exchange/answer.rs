@@ -70,6 +70,7 @@ pub(super) async fn pass_answer(
         return Err(Lost::Node(Failure::Status(answer.status())));
     }
     trip.request.learn(attempt, answer, &trip.failed_nodes);
+    trip.make_session_known().await;
     let page = trip.request.routed.at.site().error_pages.instead_of(answer.status());
     let framing = page.map_or_else(|| trip.request.framing_down(answer), |page| trip.request.framing_of(page));
     flow.answering.set(true);

@@ -35,6 +35,14 @@ impl<'t, 'r> Trip<'t, 'r> {
         Self { request, tries: Tries::default(), failed_nodes: Tried::default(), response, record }
     }
 
+    /// While another process takes over, it knows the session before the client hears of it.
+    pub(crate) async fn make_session_known(&self) {
+        let shared = &self.arrived().connection.worker().shared;
+        if shared.teaching.is_on() && self.request.pool().sessions.is_some() {
+            shared.teaching.known().await;
+        }
+    }
+
     /// The request.
     pub(crate) fn arrived(&self) -> &'r Arrived<'r> {
         self.request.arrived()

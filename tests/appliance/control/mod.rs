@@ -11,3 +11,4 @@ mod reload;
 mod sessions_kept;
 mod shutdown;
 mod start;
+mod upgrade;

@@ -29,19 +29,6 @@ fn sigquit_stops_as_gently_as_nginx_does() {
     stops_gently(Signal::QUIT);
 }
 
-#[test]
-fn sigusr2_cuts_nothing_and_says_what_to_do() {
-    let (origin, gate, weir) = world("");
-    let mut slow = weir.client();
-    slow.send("GET /slow HTTP/1.1\r\nHost: esb.test\r\n\r\n");
-    origin.reached(1);
-    weir.signal(Signal::USR2);
-    eventually("the journal says what it does not do", || weir.journal().contains("SIGUSR2"));
-    gate.open();
-    assert_eq!(slow.answer().expect("the answer comes").text(), "/slow");
-    assert_eq!(weir.get("/a").status, 200);
-}
-
 fn stops_gently(signal: Signal) {
     let (origin, gate, mut weir) = world("stop-timeout = \"10s\"");
     let (mut idle, mut fresh, mut slow) = (weir.client(), weir.client(), weir.client());

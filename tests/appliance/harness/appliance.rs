@@ -6,12 +6,13 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid};
 
 use super::client::http1::{Answer, Client};
 use super::client::tls::Offer;
@@ -25,6 +26,8 @@ const START: Duration = Duration::from_secs(20);
 /// A running Weir.
 pub(crate) struct Appliance {
     child: Child,
+    /// The process that took over from the child.
+    next: Option<Pid>,
     dir: PathBuf,
     ports: Ports,
     notices: UnixDatagram,
@@ -73,7 +76,7 @@ impl Appliance {
         fs::write(dir.join("weir.toml"), plan.write(ports, &dir))?;
         let notices = UnixDatagram::bind(dir.join("notify"))?;
         let child = weir_in(&dir)?.spawn()?;
-        Ok(Self { child, dir, ports, notices, ended: None })
+        Ok(Self { child, next: None, dir, ports, notices, ended: None })
     }
 
     /// After its end: once more, in the same directory, on the same ports. Its journal begins anew.
@@ -97,11 +100,29 @@ impl Appliance {
         self.start_again_as(shell);
     }
 
+    /// The same with this program.
+    #[track_caller]
+    pub(crate) fn start_again_from(&mut self, program: &Path) {
+        let weir = weir_in(&self.dir).expect("its directory can be written");
+        let mut command = Command::new(program);
+        command.args(weir.get_args()).envs(weir.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        let journal = File::create(self.path("journal")).expect("its directory can be written");
+        command.current_dir(&self.dir).env_remove("JOURNAL_STREAM");
+        command.stdout(journal.try_clone().expect("a descriptor is left")).stderr(journal);
+        self.start_again_as(command);
+    }
+
+    /// SIGKILL for a process that took over.
+    pub(crate) fn kill_process(&self, id: u32) {
+        let id = i32::try_from(id).ok().and_then(Pid::from_raw);
+        kill_process(id.expect("a process has an id"), Signal::KILL).expect("the process is ours");
+    }
+
     #[track_caller]
     fn start_again_as(&mut self, mut command: Command) {
         assert!(self.has_ended(), "it still runs");
         self.forget_notices();
-        self.child = command.spawn().expect("the binary runs");
+        (self.child, self.next) = (command.spawn().expect("the binary runs"), None);
         self.ended = None;
         let ready = self.wait_for_notice("READY=1", START).is_some();
         assert!(ready, "weir does not start again; its journal:\n{}", self.journal());
@@ -144,7 +165,16 @@ impl Appliance {
 
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+        self.next.map_or(self.child.id(), |next| next.as_raw_nonzero().get().unsigned_abs())
+    }
+
+    /// After the end of a process that has handed over: this one is meant from now on.
+    #[track_caller]
+    pub(crate) fn belongs_to(&mut self, id: u32) {
+        assert!(self.has_ended(), "the process before still runs");
+        self.next = i32::try_from(id).ok().and_then(Pid::from_raw);
+        self.ended = None;
+        assert!(!self.has_ended(), "the next process does not run; the journal:\n{}", self.journal());
     }
 
     /// A client on the plain listener.
@@ -227,7 +257,7 @@ impl Appliance {
 
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw);
         kill_process(id.expect("a child has an id"), signal).expect("the child is ours");
     }
 
@@ -256,7 +286,13 @@ impl Appliance {
     /// Whether the process is over.
     pub(crate) fn has_ended(&mut self) -> bool {
         if self.ended.is_none() {
-            self.ended = self.child.try_wait().ok().flatten();
+            self.ended = match self.next {
+                None => self.child.try_wait().ok().flatten(),
+                Some(next) => {
+                    let ended = waitpid(Some(next), WaitOptions::NOHANG).ok().flatten();
+                    ended.map(|(_, status)| ExitStatus::from_raw(status.as_raw()))
+                }
+            };
         }
         self.ended.is_some()
     }
@@ -279,6 +315,19 @@ impl Appliance {
         None
     }
 
+    /// Ends processes that took over and that a test which failed never heard of. The configuration's path is theirs alone.
+    fn end_unknown(&self) {
+        let config = self.path("weir.toml").display().to_string();
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let id = entry.file_name().to_string_lossy().parse().ok().and_then(Pid::from_raw);
+            let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            if let Some(id) = id.filter(|_| words.split(|byte| *byte == 0).any(|word| word == config.as_bytes())) {
+                let _ = kill_process(id, Signal::KILL);
+                let _ = waitpid(Some(id), WaitOptions::empty());
+            }
+        }
+    }
+
     fn forget_notices(&self) {
         let _ = self.notices.set_nonblocking(true);
         while self.notices.recv(&mut [0; 4096]).is_ok() {}
@@ -289,9 +338,18 @@ impl Appliance {
 impl Drop for Appliance {
     fn drop(&mut self) {
         if !self.has_ended() {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
+            match self.next {
+                None => {
+                    let _ = self.child.kill();
+                    let _ = self.child.wait();
+                }
+                Some(next) => {
+                    let _ = kill_process(next, Signal::KILL);
+                    let _ = waitpid(Some(next), WaitOptions::empty());
+                }
+            }
         }
+        self.end_unknown();
         if std::thread::panicking() {
             let journal = self.journal();
             let lines: Vec<&str> = journal.lines().collect();
@@ -304,6 +362,8 @@ impl Drop for Appliance {
 }
 
 fn weir_in(dir: &Path) -> io::Result<Command> {
+    // A process that takes over is the test's child when the one before has ended.
+    set_child_subreaper(Some(getpid()))?;
     let journal = File::create(dir.join("journal"))?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
     command

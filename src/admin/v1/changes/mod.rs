@@ -4,6 +4,7 @@ mod change;
 mod log_level;
 mod orders;
 mod reload;
+mod upgrade;
 mod weight;
 
 use std::sync::Arc;
@@ -22,4 +23,5 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Control>> {
         .routes(routes!(weight::weight))
         .routes(routes!(log_level::log_level, log_level::set_log_level))
         .routes(routes!(reload::reload))
+        .routes(routes!(upgrade::upgrade))
 }

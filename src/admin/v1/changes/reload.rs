@@ -13,7 +13,7 @@ use super::change::{Body, ordered_by};
 use super::orders::PlainOrder;
 use crate::control::actor::Actor;
 use crate::control::operators;
-use crate::control::state::{ReloadRefusal, ReloadRequest};
+use crate::control::state::{ReloadRefusal, ReloadRequest, Unrecorded};
 use crate::control::store::audit;
 
 /// A reload that was accepted.
@@ -40,7 +40,11 @@ pub(super) async fn reload(
     let by = ordered_by(actor, reason)?;
     let (answer, outcome) = oneshot::channel();
     let stopping = || ApiProblem::unavailable("Weir is stopping", "");
-    control.reload_requests.send(ReloadRequest { by, answer }).await.map_err(|_| stopping())?;
+    control
+        .reload_requests
+        .send(ReloadRequest { by, unrecorded: Unrecorded::Refused, answer })
+        .await
+        .map_err(|_| stopping())?;
     let generation = outcome.await.map_err(|_| stopping())?.map_err(|refusal| match refusal {
         ReloadRefusal::Unrecorded(why) => ApiProblem::unrecorded(audit::unrecorded(&why)),
         ReloadRefusal::Problems(problems) => {

@@ -41,7 +41,7 @@ pub(crate) struct EventsArgs {
     /// Only what is about this pool and its nodes
     #[arg(long, value_name = "POOL")]
     pool: Option<String>,
-    /// Only events of this kind: cluster, operator, pool, reload, start, state or stop
+    /// Only events of this kind: cluster, operator, pool, reload, start, state, stop or upgrade
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
     #[command(flatten)]

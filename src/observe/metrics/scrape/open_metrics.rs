@@ -2,10 +2,10 @@
 //! a counter's family is named without `_total`, bounds of buckets are written as floating-point numbers, and there is an
 //! end.
 
-use super::definitions::DEFINITIONS;
+use super::super::definitions::DEFINITIONS;
 
 /// A scrape in Prometheus' text format as OpenMetrics.
-pub(super) fn from_prometheus(text: &str) -> String {
+pub(crate) fn from_prometheus(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + END.len());
     for line in text.lines() {
         match line.strip_prefix("# ") {

@@ -1,0 +1,4 @@
+//! What becomes of a scrape's text before it goes out.
+
+pub(super) mod earlier;
+pub(super) mod open_metrics;
