@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::question::{ConsideredNode, Explanation, Question};
-use crate::config::{Action, Balance, Listener, RateBy, RequestIds};
+use crate::config::{Action, Balance, Listener, RateBy, RequestIds, Site};
 use crate::control::notice::Notice;
 use crate::control::state::Control;
 use crate::proxy::exchange::admission;
@@ -223,14 +223,27 @@ impl Explainer<'_> {
         if rules.rates(route).next().is_some() || self.settings(incoming.listener).rate.is_some() {
             self.step("a rate holds here; what is used up of it is not asked".to_owned());
         }
-        self.explanation.action = match &own.action {
+        let (action, told) = match &own.action {
             Action::Pool(pool) => return self.find_node(*pool, client),
-            Action::Redirect(_) => "redirect",
-            Action::Answer(_) => "answer",
+            Action::Redirect(redirect) => ("redirect", format!("redirected with {} by Weir itself", redirect.status)),
+            Action::Answer(answer) => ("answer", self.answered(site, answer.status)),
             Action::Deny => return self.refuse(Refusal::Denied),
         };
+        self.explanation.action = action;
+        self.step(told);
         self.explanation.why = "answered".to_owned();
         Ok(())
+    }
+
+    /// Says of a fixed answer whether the route or the whole site is closed with it.
+    fn answered(&self, site: usize, status: u16) -> String {
+        let is_closed = |site: &Site| site.closed().site.is_some();
+        let closed = match self.generation.snapshot.config.sites.get(site) {
+            _ if status < 500 => "",
+            Some(site) if is_closed(site) => ": the site is closed",
+            _ => ": the route is closed",
+        };
+        format!("answered {status} by Weir itself{closed}")
     }
 
     /// The route for this request, found as the exchange finds it.

@@ -1,6 +1,7 @@
 //! `[[site]]`: host names on listeners, and where requests for them are sent.
 
 mod changed_paths;
+mod closed;
 mod covered;
 mod error_pages;
 mod open_console;

@@ -1,5 +1,7 @@
 //! How Weir is, in one sentence: all well, degraded because of something, or down because of something.
 
+mod reminders;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,6 +32,8 @@ pub(crate) struct Verdict {
     pub(crate) sentence: String,
     /// Each thing that is wrong, the worst first.
     pub(crate) reasons: Vec<String>,
+    /// What operators ordered or wrote, and may have forgotten: closed sites and routes, nodes that are out. None of it is wrong.
+    pub(crate) reminders: Vec<String>,
 }
 
 /// From the best to the worst.
@@ -69,7 +73,7 @@ pub(crate) fn verdict(control: &Control) -> Verdict {
     reasons.extend(of_cluster(control));
     reasons.extend(of_reload(control));
     reasons.extend(of_certificates(&generation));
-    in_one_sentence(reasons)
+    in_one_sentence(reasons, reminders::of(control, &generation))
 }
 
 type Found = (Health, String);
@@ -202,20 +206,25 @@ fn of_certificates(generation: &Generation) -> Vec<Found> {
 /// A day in seconds.
 const DAY: i64 = 24 * 60 * 60;
 
-fn in_one_sentence(mut reasons: Vec<Found>) -> Verdict {
+fn in_one_sentence(mut reasons: Vec<Found>, reminders: Vec<String>) -> Verdict {
     reasons.sort_by_key(|(health, _)| std::cmp::Reverse(*health));
     let word = reasons.first().map_or(Health::Well, |(health, _)| *health);
     let reasons: Vec<String> = reasons.into_iter().map(|(_, reason)| reason).collect();
-    let mut named = reasons.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join("; ");
-    if reasons.len() > NAMED {
-        named += &format!("; and {} more", reasons.len() - NAMED);
-    }
     let sentence = match word {
-        Health::Well => "All well".to_owned(),
-        Health::Degraded => format!("Degraded: {named}"),
-        Health::Down => format!("Down: {named}"),
+        Health::Well if reminders.is_empty() => "All well".to_owned(),
+        Health::Well => format!("All well; {}", first_of(&reminders)),
+        Health::Degraded => format!("Degraded: {}", first_of(&reasons)),
+        Health::Down => format!("Down: {}", first_of(&reasons)),
     };
-    Verdict { word, sentence, reasons }
+    Verdict { word, sentence, reasons, reminders }
+}
+
+fn first_of(all: &[String]) -> String {
+    let mut named = all.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join("; ");
+    if all.len() > NAMED {
+        named += &format!("; and {} more", all.len() - NAMED);
+    }
+    named
 }
 
 #[cfg(test)]
@@ -240,17 +249,21 @@ mod tests {
     #[test]
     fn the_worst_comes_first_and_the_sentence_stays_short() {
         let found = |health, text: &str| (health, text.to_owned());
-        assert_eq!(in_one_sentence(Vec::new()).sentence, "All well");
+        assert_eq!(in_one_sentence(Vec::new(), Vec::new()).sentence, "All well");
         let reasons = vec![
             found(Health::Degraded, "a"),
             found(Health::Down, "pool b has no active node"),
             found(Health::Degraded, "c"),
             found(Health::Degraded, "d"),
         ];
-        let told = in_one_sentence(reasons);
+        let told = in_one_sentence(reasons, vec!["site shop is closed".to_owned()]);
         assert_eq!(told.word, Health::Down);
         assert_eq!(told.sentence, "Down: pool b has no active node; a; c; and 1 more");
         assert_eq!(told.reasons.len(), 4);
-        assert_eq!(in_one_sentence(vec![found(Health::Degraded, "a")]).sentence, "Degraded: a");
+        assert_eq!(in_one_sentence(vec![found(Health::Degraded, "a")], Vec::new()).sentence, "Degraded: a");
+        let closed: Vec<String> = ["a", "b", "c", "d"].iter().map(|site| format!("site {site} is closed")).collect();
+        let told = in_one_sentence(Vec::new(), closed);
+        assert_eq!(told.word, Health::Well);
+        assert_eq!(told.sentence, "All well; site a is closed; site b is closed; site c is closed; and 1 more");
     }
 }

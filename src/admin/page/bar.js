@@ -30,7 +30,7 @@ function sentence(status) {
   if (!status) return state.problem?.message ?? '';
   const told = status.verdict.sentence;
   if (!isLive()) return `No contact since ${clock(status.now)}. Last known: ${told}`;
-  const [, rest] = /^[^:]+: (.*)$/s.exec(told) ?? [];
+  const [, rest] = /^(?:All well;|Degraded:|Down:) (.*)$/s.exec(told) ?? [];
   if (rest) return rest;
   return status.last_minute.requests ? '' : 'No request in the last minute';
 }

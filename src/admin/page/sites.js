@@ -31,7 +31,9 @@ function make({ site: name }) {
   return { element, update(site) {
     const opened = state.open.has(`site ${name}`);
     mark(open, 'aria-expanded', String(opened));
-    say(hosts, site.hosts.join(', ') + (site.pool ? ` → ${site.pool}` : ''));
+    const closed = site.closed ? `closed, answers ${site.closed}` : '';
+    say(hosts, site.hosts.join(', ') + (closed || site.pool ? ` → ${closed || site.pool}` : ''));
+    mark(hosts, 'title', site.closed_sentence);
     fill(spans, site);
     keyed(element, opened ? site.routes : [], route => route.route, route => makeRoute(route));
   } };
@@ -39,9 +41,13 @@ function make({ site: name }) {
 
 function makeRoute({ route: name }) {
   const spans = LABELS.map(() => h('span'));
+  const closed = h('span', { class: 'quiet' });
   const element = h('tr', { role: 'row', class: 'route' },
-    h('th', { role: 'rowheader', scope: 'row', class: 'c-name' }, name || 'no route matched'), h('td', { role: 'cell', class: 'c-hosts', 'data-label': '' }), ...cells(spans));
-  return { element, update: route => fill(spans, route) };
+    h('th', { role: 'rowheader', scope: 'row', class: 'c-name' }, name || 'no route matched'), h('td', { role: 'cell', class: 'c-hosts', 'data-label': '' }, closed), ...cells(spans));
+  return { element, update(route) {
+    say(closed, route.closed ? `closed, answers ${route.closed}` : '');
+    fill(spans, route);
+  } };
 }
 
 function fill([perSecond, errors, refused, p95, total], { last_minute: minute, total: sum }) {

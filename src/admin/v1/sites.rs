@@ -24,6 +24,10 @@ pub(super) struct SiteView {
     passthrough: bool,
     /// The pool of requests that no route matches.
     pool: Option<String>,
+    /// The 5xx that whoever asks gets from Weir itself, where the whole site is closed.
+    closed: Option<u16>,
+    /// What of it is closed, for people.
+    closed_sentence: Option<String>,
     /// When its certificate expires.
     certificate_expires: Option<String>,
     last_minute: Minute,
@@ -36,6 +40,8 @@ pub(super) struct SiteView {
 pub(super) struct RouteView {
     /// Its name; empty for requests that no route matches.
     route: String,
+    /// The 5xx that the route answers with, where it is closed.
+    closed: Option<u16>,
     last_minute: Minute,
     total: Total,
 }
@@ -70,18 +76,22 @@ fn view(control: &Control, generation: &Generation, index: usize) -> Option<Site
     let config = &generation.snapshot.config;
     let (site, running) = (config.sites.get(index)?, generation.sites.get(index)?);
     let tallies = || running.by_route.iter().chain([&running.without_route]);
-    let names = site.routes.iter().map(|route| Arc::clone(&route.name)).chain(["".into()]);
-    let routes = names.zip(tallies()).map(|(name, tally)| RouteView {
+    let named = site.routes.iter().map(|route| (Arc::clone(&route.name), route.closed())).chain([("".into(), None)]);
+    let routes = named.zip(tallies()).map(|((name, closed), tally)| RouteView {
         route: name.to_string(),
+        closed,
         last_minute: Minute::of(control, &Subject::Route(Arc::clone(&site.name), name)),
         total: Total::of([&**tally].into_iter()),
     });
     let expires = |unix: i64| rfc3339_of_unix(u64::try_from(unix).unwrap_or_default());
+    let closed = site.closed();
     Some(SiteView {
         site: site.name.to_string(),
         hosts: site.hosts.iter().map(ToString::to_string).collect(),
         passthrough: site.passthrough,
         pool: site.pool.and_then(|pool| config.pools.get(pool)).map(|pool| pool.name.to_string()),
+        closed: closed.site,
+        closed_sentence: closed.sentence(&site.name),
         certificate_expires: site.certificate.as_ref().and_then(|certificate| expires(certificate.pair.leaf.not_after)),
         last_minute: Minute::of(control, &Subject::Site(Arc::clone(&site.name))),
         total: Total::of(tallies().map(|tally| &**tally)),

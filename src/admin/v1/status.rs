@@ -59,6 +59,9 @@ pub(super) struct VerdictView {
     sentence: String,
     /// Each thing that is wrong, the worst first.
     reasons: Vec<String>,
+    /// What operators ordered or wrote, and may have forgotten: closed sites and routes, nodes that are out. None of it
+    /// is wrong.
+    reminders: Vec<String>,
 }
 
 /// How the last reload ended.
@@ -86,9 +89,9 @@ pub(super) fn view(control: &Control) -> StatusView {
     let generation = control.current.load_full();
     let config = &generation.snapshot.config;
     let uptime = control.start.elapsed();
-    let Verdict { word, sentence, reasons } = verdict(control);
+    let Verdict { word, sentence, reasons, reminders } = verdict(control);
     StatusView {
-        verdict: VerdictView { word: word.word(), sentence, reasons },
+        verdict: VerdictView { word: word.word(), sentence, reasons, reminders },
         version: env!("CARGO_PKG_VERSION"),
         generation: generation.snapshot.generation,
         machine: rustix::system::uname().nodename().to_string_lossy().into_owned(),

@@ -14,7 +14,7 @@ use super::operate::{self, report_refusal};
 use super::reason::Reason;
 use super::request::ask_json;
 use super::show::events::line;
-use super::show::sites::hosts;
+use super::show::sites::{hosts, leads_to};
 use super::table::{milliseconds, rows, table, text};
 use crate::app::FAILED;
 use crate::cli::check::operator_orders::unknown_node;
@@ -52,7 +52,7 @@ fn ask(args: &AdminArgs, path: &str) -> Result<Value, String> {
 fn whole(args: &AdminArgs) -> Result<String, String> {
     let now = SystemTime::now();
     let (status, told) = (ask(args, "/api/status")?, ask(args, "/api/v1/status")?);
-    let (nodes, pools) = (ask(args, "/api/v1/nodes")?, ask(args, "/api/v1/pools")?);
+    let (nodes, pools, sites) = (ask(args, "/api/v1/nodes")?, ask(args, "/api/v1/pools")?, ask(args, "/api/v1/sites")?);
     let events = ask(args, &format!("/api/v1/events?limit={EVENTS}"))?;
     let head = format!(
         "{}weir {}, generation {}, up {}, {} connections{}\n",
@@ -67,7 +67,7 @@ fn whole(args: &AdminArgs) -> Result<String, String> {
     let tables = [
         head,
         table(&["LISTENER", "ADDRESS", "TLS"], rows(&status["listeners"], &["name", "address", "tls"])),
-        site_table(&status["sites"]),
+        site_table(&sites),
         node_table(&nodes, &pools, unix(now), table_width()) + &members(args),
         order_table(&status["operators"], unix(now)),
         events.map(|event| line(event, now)).collect(),
@@ -89,7 +89,7 @@ fn before(before: &Value) -> String {
 }
 
 fn site_table(sites: &Value) -> String {
-    let row = |site: &Value| vec![text(&site["name"]), hosts(&site["hosts"]), text(&site["pool"])];
+    let row = |site: &Value| vec![text(&site["site"]), hosts(&site["hosts"]), leads_to(site)];
     table(&["SITE", "HOSTS", "POOL"], sites.as_array().into_iter().flatten().map(row).collect())
 }
 

@@ -4,6 +4,7 @@ mod address;
 mod changes;
 mod page;
 mod plus;
+mod reminders;
 mod shown;
 mod stream;
 mod tls;

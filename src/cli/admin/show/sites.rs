@@ -42,14 +42,24 @@ fn site_table(sites: &Value, certificates: &Value) -> String {
         vec![
             shortened(&name, NAME),
             hosts(&site["hosts"]),
-            shortened(&text(&site["pool"]), NAME),
+            shortened(&leads_to(site), NAME),
             text(&minute["per_second"]),
             minute["error_percent"].as_f64().map_or_else(|| "-".to_owned(), |errors| format!("{errors} %")),
             milliseconds(&minute["milliseconds"]["p95"]),
             days,
         ]
     };
-    table(&["SITE", "HOSTS", "POOL", "REQ/S", "ERRORS", "P95", "CERT"], items(sites).iter().map(row).collect())
+    let titles = ["SITE", "HOSTS", "POOL", "REQ/S", "ERRORS", "P95", "CERT"];
+    let shown = table(&titles, items(sites).iter().map(row).collect());
+    items(sites)
+        .iter()
+        .filter_map(|site| site["closed_sentence"].as_str())
+        .fold(shown, |all, closed| all + closed + "\n")
+}
+
+/// The site's pool, or that it is closed.
+pub(in crate::cli::admin) fn leads_to(site: &Value) -> String {
+    site["closed"].as_u64().map_or_else(|| text(&site["pool"]), |status| format!("closed ({status})"))
 }
 
 fn lasts(days: i64) -> String {
