@@ -178,7 +178,8 @@ impl Running {
         self.control.stopping.store(true, Ordering::Relaxed);
         self.notifier.stopping();
         let open = self.control.open.load(Ordering::Relaxed);
-        log::info!("stopping ({signal}): {open} connections open, at most {limit:?}");
+        let after = if restarts { "; systemd starts it again, and new clients wait for that" } else { "" };
+        log::info!("stopping ({signal}): {open} connections open, at most {limit:?}{after}");
         // Who follows the events learns of it, and ends.
         let text = format!("stopping ({signal}): {open} connections open");
         self.control.observer.events.push(SystemTime::now(), "stop", "weir", &text);
