@@ -17,7 +17,9 @@ pub(crate) fn parse<'a>(source: &'a Source, problems: &Problems) -> Spanned<DeTa
     let (table, errors) = DeTable::parse_recoverable(&source.text);
     let (mut lines, mut blamed) = (HashSet::new(), HashSet::new());
     let headings = OnceCell::new();
-    for error in errors {
+    // A list that is not closed takes in all that follows: only its first error says something.
+    let open = errors.iter().position(|error| leaves_open(error.message())).unwrap_or(errors.len());
+    for error in errors.into_iter().take(open.saturating_add(1)) {
         let mut at = source.place(error.span().unwrap_or(0..0));
         // A second error on the same line is usually caused by the first one.
         if lines.insert(at.line) {
@@ -44,6 +46,11 @@ pub(crate) fn parse<'a>(source: &'a Source, problems: &Problems) -> Spanned<DeTa
         }
     }
     table
+}
+
+/// Whether what follows is read as a part of a list or an inline table.
+fn leaves_open(message: &str) -> bool {
+    message.starts_with("missing comma") || message.starts_with("unclosed inline table") || message == "unclosed array"
 }
 
 /// Whether an excerpt of the line could show one. A line without a key may be a part of a value.
