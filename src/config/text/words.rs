@@ -1,5 +1,7 @@
 //! Parts of messages: the nearest known word, quoted text, lists.
 
+use std::borrow::Cow;
+
 use super::errors::Wrong;
 
 /// The known word that was probably meant. `None` when no known word is similar.
@@ -33,13 +35,27 @@ pub(crate) fn list(words: &[&str]) -> String {
     if words.len() > ENOUGH { format!("{shown}, and {} more", words.len() - ENOUGH) } else { shown }
 }
 
-/// The operator's text in quotes, on one line and shortened to a readable length.
+/// The operator's text in quotes, on one line and shortened to a readable length. Who may do with a URL what, its user and its
+/// query, is left out: what is wrong goes into the journal, into events and to whoever may read them.
 pub(crate) fn quoted(text: &str) -> String {
     const ENOUGH: usize = 80;
+    let text = &*without_credentials(text);
     match text.char_indices().nth(ENOUGH) {
         Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
         None => format!("{text:?}"),
     }
+}
+
+/// `http://user:password@host/path?token=x` as `http://…@host/path?…`.
+fn without_credentials(text: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.into() };
+    let (user, rest) = rest.rsplit_once('@').map_or((false, rest), |(_, rest)| (true, rest));
+    let (rest, query) = rest.split_once('?').map_or((rest, false), |(rest, query)| (rest, !query.is_empty()));
+    if !user && !query {
+        return text.into();
+    }
+    let (user, query) = (if user { "…@" } else { "" }, if query { "?…" } else { "" });
+    format!("{scheme}://{user}{rest}{query}").into()
 }
 
 /// A variable of nginx in the text, `$host` or `${host}`. Somebody who writes one expects it to be replaced.
@@ -119,6 +135,20 @@ mod tests {
         }
         for bad in ["", "two words", "wörker", "-x", "a/b", "a\"b", &"x".repeat(65)] {
             assert!(name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn quoted_urls_tell_no_password_and_no_query() {
+        for (url, told) in [
+            ("http://u:pass@10.0.0.1:4318/v1", r#""http://…@10.0.0.1:4318/v1""#),
+            ("https://u:pa/s?s@w@host/?token=x", r#""https://…@host/?…""#),
+            ("https://host/a?k=x&y", r#""https://host/a?…""#),
+            ("https://host/a?", r#""https://host/a?""#),
+            ("https://host/a", r#""https://host/a""#),
+            ("a?b@c", r#""a?b@c""#),
+        ] {
+            assert_eq!(quoted(url), told);
         }
     }
 
