@@ -130,6 +130,9 @@ impl Explainer<'_> {
         };
         let on_port = question.port.map(|port| reached_by(listeners, &fitting, port)).unwrap_or_default();
         let knows = |index: &&usize| self.knows_host(**index, question);
+        if let (true, Some(port)) = (on_port.is_empty(), question.port) {
+            self.refuse_other_scheme(port)?;
+        }
         let both = on_port.iter().find(knows);
         let described = |how: String| format!("{scheme}{how}");
         Ok(match (both.or_else(|| on_port.first()), question.port) {
@@ -142,6 +145,20 @@ impl Explainer<'_> {
                 }
             }
         })
+    }
+
+    /// Refuses a question whose port is that of a listener that speaks the other scheme: its client gets no answer there.
+    fn refuse_other_scheme(&self, port: u16) -> Result<(), Notice> {
+        let listeners = &self.generation.snapshot.config.listeners;
+        let all: Vec<usize> = (0..listeners.len()).collect();
+        let there = reached_by(listeners, &all, port).first().and_then(|index| listeners.get(*index));
+        let Some(listener) = there else { return Ok(()) };
+        let (speaks, other) = if listener.tls.is_some() { ("https", "http") } else { ("http", "https") };
+        let what = format!(
+            "listener {} on port {port} speaks {speaks}: who speaks {other} there gets no answer",
+            listener.name
+        );
+        Err(Notice::new(what, format!("ask with {speaks}://, or name another port")))
     }
 
     /// Whether a listener has a site for the host of the question. Faults of the head are reported later, by the limits
@@ -166,7 +183,14 @@ impl Explainer<'_> {
         if !found.is_some_and(|site| sites[site].passthrough) {
             self.tell_ids(incoming.listener, incoming.peer);
         }
-        let Some(site) = found else { return self.refuse(Refusal::UnknownHost) };
+        let Some(site) = found else {
+            if self.settings(incoming.listener).tls.is_some() {
+                let what =
+                    "as a server name no site has it either: the TLS handshake fails, and its client gets no answer";
+                self.step(what.to_owned());
+            }
+            return self.refuse(Refusal::UnknownHost);
+        };
         let settings = &sites[site];
         self.explanation.site = Some(settings.name.to_string());
         let how = if settings.default { "takes this host, or as the default" } else { "takes this host" };

@@ -418,7 +418,7 @@ fn a_url_finds_the_listener_that_a_client_would_come_to() {
         ),
         (format!("https://esb.test:{https}/s"), "https", "speaks https, on port"),
         (format!("http://esb.test:{http}/s"), "http", "speaks http, on port"),
-        (format!("http://esb.test:{https}/s"), "http", "none is on port"),
+        ("http://esb.test:1/s".to_owned(), "http", "none is on port 1"),
         ("esb.test/s".to_owned(), "http", "speaks http"),
         ("https://other.test/".to_owned(), "https", "none has a site for this host"),
     ] {
@@ -426,6 +426,15 @@ fn a_url_finds_the_listener_that_a_client_would_come_to() {
         assert_eq!(told["listener"], listener, "{url}: {told}");
         assert!(told["steps"][0].as_str().is_some_and(|step| step.contains(how)), "{url}: {told}");
     }
+    for (url, told) in [
+        (format!("http://esb.test:{https}/s"), "speaks https: who speaks http there gets no answer"),
+        (format!("https://esb.test:{http}/s"), "speaks http: who speaks https there gets no answer"),
+    ] {
+        let said = world.weir.command(&["why", &url]);
+        assert!(said.code == Some(1) && said.err.contains(told), "{said:?}");
+    }
+    let told = world.why_json(&["https://other.test/"])["steps"].to_string();
+    assert!(told.contains("the TLS handshake fails"), "{told}");
     assert!(world.why(&["https://esb.test/s?x"]).starts_with("GET https://esb.test/s?x goes to "));
     // As before: the first listener with a site for the host.
     assert_eq!(world.why_json(&["--host", "esb.test", "--path", "/s"])["listener"], "http");
