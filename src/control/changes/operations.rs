@@ -34,15 +34,21 @@ pub(crate) struct Operations {
 impl Operation {
     /// Who took the node out, how and why: `drained by uid:1000 (anna): kernel update`.
     pub(crate) fn by_whom(&self) -> String {
-        let WrittenOperation { kind, state, actor, reason, .. } = &self.told;
-        let word = match (kind, state) {
-            (OperationKind::Drain, OperationState::Running) => "draining, ordered",
-            (OperationKind::Drain, _) => "drained",
-            (OperationKind::Maintain, _) => "in maintenance, ordered",
-            (OperationKind::Activate, _) => "activated",
-        };
+        let WrittenOperation { actor, reason, .. } = &self.told;
+        let word = self.word();
+        let ordered = if matches!(word, "draining" | "in maintenance") { ", ordered" } else { "" };
         let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        format!("{word} by {actor}{reason}")
+        format!("{word}{ordered} by {actor}{reason}")
+    }
+
+    /// How the node is since then.
+    pub(crate) const fn word(&self) -> &'static str {
+        match (self.told.kind, self.told.state) {
+            (OperationKind::Drain, OperationState::Running) => "draining",
+            (OperationKind::Drain, _) => "drained",
+            (OperationKind::Maintain, _) => "in maintenance",
+            (OperationKind::Activate, _) => "activated",
+        }
     }
 }
 

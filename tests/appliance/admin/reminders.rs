@@ -84,3 +84,31 @@ fn a_site_that_denies_some_and_closes_the_rest_is_closed() {
     let closed = "site main is closed: no request reaches a node, most are answered 503";
     assert_eq!(verdict(&weir), format!("All well; {closed}"));
 }
+
+#[test]
+fn a_node_that_is_taken_out_is_told_beside_all_well() {
+    let (a, b, c, d) = (Origin::named("a"), Origin::named("b"), Origin::named("c"), Origin::named("d"));
+    let weir = Plan::before(&[&a, &b, &c, &d]).start();
+    out(&weir, &["maintain", "n1", "--reason", "kernel update"]);
+    let told = verdict(&weir);
+    assert!(told.starts_with("All well; n1 in maintenance, by uid:") && told.ends_with(": kernel update"), "{told}");
+    out(&weir, &["maintain", "n2"]);
+    assert_eq!(verdict(&weir), "All well; n1 and n2 in maintenance");
+    out(&weir, &["maintain", "n3"]);
+    assert_eq!(verdict(&weir), "All well; 3 nodes in maintenance");
+    for node in ["n1", "n2", "n3"] {
+        out(&weir, &["activate", node]);
+    }
+    assert_eq!(verdict(&weir), "All well");
+}
+
+#[test]
+fn the_last_node_that_is_taken_out_is_told_once() {
+    let origin = Origin::named("a");
+    let weir = Plan::before(&[&origin]).start();
+    out(&weir, &["maintain", "n1", "--force"]);
+    let verdict = &json(&weir, "/api/v1/status")["verdict"];
+    let sentence = verdict["sentence"].as_str().unwrap_or_default();
+    assert!(sentence.starts_with("Down: pool app has no active node") && verdict["word"] == "down", "{verdict}");
+    assert_eq!(sentence.matches("maintenance").count(), 1, "{verdict}");
+}
