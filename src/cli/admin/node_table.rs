@@ -10,7 +10,7 @@ const TITLES: [&str; 12] =
     ["POOL", "NODE", "ADDRESS", "STATE", "SINCE", "WEIGHT", "RUN", "SESS", "REQ/S", "ERR %", "P95", ""];
 
 /// What is left out first where the screen is narrow.
-const LEAST: [&str; 5] = ["ADDRESS", "WEIGHT", "SINCE", "REQ/S", "P95"];
+const LEAST: [&str; 7] = ["ADDRESS", "WEIGHT", "SINCE", "REQ/S", "P95", "ERR %", "SESS"];
 
 /// Before this column stands what the members of the nodes' own cluster say, where they are asked.
 const CLUSTER_AT: usize = 5;
@@ -38,7 +38,7 @@ fn row(node: &Value, member: &Value, now: u64) -> Vec<String> {
         Some(most) => format!("{}/{most}", plain("in_flight")),
         None => plain("in_flight"),
     };
-    let state = member["reason"].as_str().map_or_else(|| plain("state"), str::to_owned);
+    let state = member["reason"].as_str().map_or_else(|| plain("state"), |reason| format!("passive: {reason}"));
     let minute = &member["last_minute"];
     // The sessions of a node that a reload took out go elsewhere.
     let sessions = if member["reason"] == "gone" { "0".to_owned() } else { plain("sessions") };
@@ -143,11 +143,11 @@ mod tests {
         let until = until(NOW + 9_000, NOW);
         let expected = format!(
             "\
-POOL   NODE     ADDRESS        STATE      SINCE  WEIGHT  RUN    SESS  REQ/S  ERR %  P95
-admin  w3       10.0.0.5:9443  active     -      1       0      0     -      -      -
-esb    worker1  10.0.0.3:8280  draining   1m 5s  1       3      12    -      -      -       drain by uid:1000 (anna): kernel, {until}
-esb    w2       10.0.0.4:8280  active     5s     2       7/200  -     12.5   99.5   1.52 s  backup, warming 40 %, 3 waiting, weight 2 (file 1)
-esb    w3       10.0.0.5:8280  unhealthy  -      1       0      0     -      -      -       tcp 8280: connection refused
+POOL   NODE     ADDRESS        STATE               SINCE  WEIGHT  RUN    SESS  REQ/S  ERR %  P95
+admin  w3       10.0.0.5:9443  active              -      1       0      0     -      -      -
+esb    worker1  10.0.0.3:8280  passive: draining   1m 5s  1       3      12    -      -      -       drain by uid:1000 (anna): kernel, {until}
+esb    w2       10.0.0.4:8280  active              5s     2       7/200  -     12.5   99.5   1.52 s  backup, warming 40 %, 3 waiting, weight 2 (file 1)
+esb    w3       10.0.0.5:8280  passive: unhealthy  -      1       0      0     -      -      -       tcp 8280: connection refused
 pool esb: 5 requests wait for a node; its queue is full, more get 503
 "
         );
@@ -155,13 +155,13 @@ pool esb: 5 requests wait for a node; its queue is full, more get 503
         let narrow = node_table(&nodes, &pools, NOW, 80);
         let expected = format!(
             "\
-POOL   NODE     STATE      SINCE  WEIGHT  RUN    SESS  REQ/S  ERR %  P95
-admin  w3       active     -      1       0      0     -      -      -
-esb    worker1  draining   1m 5s  1       3      12    -      -      -
+POOL   NODE     STATE               SINCE  RUN    SESS  REQ/S  ERR %  P95
+admin  w3       active              -      0      0     -      -      -
+esb    worker1  passive: draining   1m 5s  3      12    -      -      -
     drain by uid:1000 (anna): kernel, {until}
-esb    w2       active     5s     2       7/200  -     12.5   99.5   1.52 s
+esb    w2       active              5s     7/200  -     12.5   99.5   1.52 s
     backup, warming 40 %, 3 waiting, weight 2 (file 1)
-esb    w3       unhealthy  -      1       0      0     -      -      -
+esb    w3       passive: unhealthy  -      0      0     -      -      -
     tcp 8280: connection refused
 pool esb: 5 requests wait for a node; its queue is full, more get 503
 "

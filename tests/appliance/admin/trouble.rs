@@ -136,7 +136,7 @@ fn what_a_probe_saw_stands_beside_the_node() {
     eventually("n2 is unhealthy", || weir.state("app", "n2") == "passive unhealthy");
     let nodes = out(&weir, &["nodes"]);
     let mut shown = nodes.lines().skip_while(|line| !line.contains(" n2 "));
-    assert!(shown.next().is_some_and(|row| row.contains("  unhealthy  ")), "{nodes}");
+    assert!(shown.next().is_some_and(|row| row.contains("  passive: unhealthy  ")), "{nodes}");
     assert_eq!(shown.next(), Some(&*format!("    {saw}")), "{nodes}");
     assert!(nodes.lines().all(|line| line.chars().count() <= 80), "{nodes}");
     assert_eq!(json(&weir, "/api/v1/nodes/n2")["pools"][0]["seen"], *saw);

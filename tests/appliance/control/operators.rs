@@ -174,7 +174,7 @@ fn every_view_of_the_nodes_shows_a_drain() {
     assert!(said.out.contains(", for 1d 5h more") || said.out.contains(", for 1d 6h more"), "{said:?}");
     let nodes = world.weir.command(&["nodes"]).out;
     let mut shown = nodes.lines().skip_while(|line| !line.contains(" n1 "));
-    assert!(shown.next().is_some_and(|row| row.contains("  draining  ")), "{nodes}");
+    assert!(shown.next().is_some_and(|row| row.contains("  passive: draining  ")), "{nodes}");
     assert!(shown.next().is_some_and(|below| below.contains("drain by uid:") && below.contains(", for 1d")), "{nodes}");
     let status = world.weir.command(&["status"]).out;
     assert!(status.contains("ORDER") && status.contains("an operator ordered it"), "{status}");
