@@ -14,7 +14,7 @@ use super::caller::Caller;
 use super::client_certificate::ClientCertificate;
 use super::{body, foreign, token};
 use crate::admin::v1::problem::ApiProblem;
-use crate::config::{Admin, Right};
+use crate::config::{Admin, AdminSocket, Right};
 use crate::control::actor::Actor;
 use crate::observe::log_rate_limit::LogRateLimit;
 use crate::proxy::worker::Shared;
@@ -27,8 +27,6 @@ const PAGE: &str = "/page/";
 const ANY_HOST: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 /// Paths that only read although they are asked by POST, so that what is asked for is in no log of URLs.
 const READ_BY_POST: [&str; 1] = ["/api/v1/sessions/find"];
-
-const HOW_TO_CHANGE: &str = "use the admin socket (as root, or as a member of the group weir), or a token or a client certificate that may operate";
 
 /// Lets a request through, or says why not.
 pub(super) async fn admit(
@@ -74,6 +72,24 @@ fn tell_of_stranger(shared: &Shared, caller: &Caller, has_token: bool) {
     }
 }
 
+/// What whoever may only read does to give an order.
+fn how_to_change(socket: &AdminSocket) -> String {
+    let other = "a token or a client certificate that may operate";
+    let Some(path) = socket.path() else {
+        return format!(
+            "use {other}; there is no admin socket: for one name its path in [admin], socket, and restart Weir"
+        );
+    };
+    let shown = path.display();
+    if path.exists() {
+        format!("use the admin socket {shown} (as root, or as a member of the group weir), or {other}")
+    } else {
+        format!(
+            "use {other}; the admin socket {shown} is not there: the journal of Weir's start says why it was not made"
+        )
+    }
+}
+
 /// What a request asks, as far as that decides who may.
 struct Asked<'a> {
     method: &'a Method,
@@ -94,7 +110,7 @@ impl Asked<'_> {
             Caller::Tcp { peer, loopback, certificate } => {
                 let (actor, right) = self.on_address(*peer, *loopback, certificate.as_deref(), admin)?;
                 if right < needed {
-                    return Err(ApiProblem::forbidden(self.too_little(&actor), HOW_TO_CHANGE));
+                    return Err(ApiProblem::forbidden(self.too_little(&actor), how_to_change(&admin.socket)));
                 }
                 Ok(actor)
             }

@@ -53,7 +53,8 @@ fn the_address_only_reads_and_the_socket_takes_orders() {
     assert_eq!(ask(&weir, READ, "").status, 200);
     let answer = ask(&weir, CHANGE, "");
     assert_eq!(refused(&answer), 403);
-    assert!(answer.text().contains("admin socket"), "{}", answer.text());
+    let named = format!("use the admin socket {} ", weir.admin_socket().display());
+    assert!(answer.text().contains(&named), "{}", answer.text());
     for method in ["PUT", "PATCH", "DELETE", "OPTIONS", "BREW"] {
         assert_eq!(refused(&ask(&weir, &format!("{method} /api/v1/nodes/n1"), "")), 403, "{method}");
     }
@@ -268,10 +269,13 @@ fn the_commands_find_weir_by_its_configuration() {
         assert!(code == Some(0) && said.contains("maintenance"), "{place}: {said}");
     }
     let (code, said) = at(&format!("localhost:{port}"), &["activate", "n1"]);
-    assert!(code == Some(1) && said.contains("only reads") && said.contains("admin socket"), "{said}");
+    let socket = format!("admin socket {}", weir.admin_socket().display());
+    assert!(code == Some(1) && said.contains("only reads") && said.contains(&socket), "{said}");
     assert_eq!(weir.state("app", "n1"), "passive maintenance");
     // Without its socket it can still be read.
     std::fs::remove_file(weir.admin_socket()).unwrap();
+    let (_, said) = at(&format!("localhost:{port}"), &["activate", "n1"]);
+    assert!(said.contains(&format!("the {socket} is not there")), "{said}");
     assert_eq!(run(&["nodes"]).0, Some(0));
     let (code, said) = run(&["activate", "n1"]);
     let missing =
