@@ -730,7 +730,7 @@ _weir() {
             return 0
             ;;
         weir__subcmd__events)
-            opts="-f -c -h --follow --node --since --pool --kind --admin --token-file --ca --cert --key --config --json --help"
+            opts="-f -c -h --follow --node --since --until --pool --kind --admin --token-file --ca --cert --key --config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -741,6 +741,10 @@ _weir() {
                     return 0
                     ;;
                 --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

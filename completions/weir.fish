@@ -266,6 +266,7 @@ complete -c weir -n "__fish_weir_using_subcommand config" -l json -d 'Print JSON
 complete -c weir -n "__fish_weir_using_subcommand config" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand events" -l node -d 'Only what is about this node, pool or POOL/NODE' -r
 complete -c weir -n "__fish_weir_using_subcommand events" -l since -d 'Only what happened from this time on' -r
+complete -c weir -n "__fish_weir_using_subcommand events" -l until -d 'Only what happened until this time, written in the same ways' -r
 complete -c weir -n "__fish_weir_using_subcommand events" -l pool -d 'Only what is about this pool and its nodes' -r
 complete -c weir -n "__fish_weir_using_subcommand events" -l kind -d 'Only events of this kind: cluster, operator, pool, reload, start, state, stop or upgrade' -r
 complete -c weir -n "__fish_weir_using_subcommand events" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r

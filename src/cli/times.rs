@@ -1,6 +1,6 @@
 //! Formats and reads times for commands.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, Local, NaiveDateTime, NaiveTime, SecondsFormat, TimeDelta, TimeZone, Utc};
 
@@ -56,6 +56,21 @@ fn told_in<Z: TimeZone<Offset: std::fmt::Display>>(zone: &Z, moment: &str, now: 
 /// A moment as the API takes it, from what a person writes: a time ago (`30m`), a time of day, or a date and a time.
 pub(super) fn moment_before(text: &str, now: SystemTime) -> Result<String, String> {
     moment_in(&Local, text, now)
+}
+
+/// The end of a time that begins at `since`, a moment of [`moment_before`]. A time of day may be one to come.
+pub(super) fn moment_after(text: &str, since: Option<&str>, now: SystemTime) -> Result<String, String> {
+    after_in(&Local, text, since, now)
+}
+
+fn after_in<Z: TimeZone>(zone: &Z, text: &str, since: Option<&str>, now: SystemTime) -> Result<String, String> {
+    let last = moment_in(zone, text, now)?;
+    let is_before = |moment: &str| since.is_some_and(|since| moment < since);
+    if !is_before(&last) {
+        return Ok(last);
+    }
+    let next = moment_in(zone, text, now + Duration::from_secs(86_400))?;
+    if is_before(&next) { Err(format!("{text} is before --since")) } else { Ok(next) }
 }
 
 fn moment_in<Z: TimeZone>(zone: &Z, text: &str, now: SystemTime) -> Result<String, String> {
@@ -115,6 +130,23 @@ mod tests {
     fn a_span_is_told_in_the_two_largest_units() {
         let cases = [(5, "5s"), (65, "1m 5s"), (3_700, "1h 1m"), (90_000, "1d 1h")];
         cases.iter().for_each(|(seconds, told)| assert_eq!(span(*seconds), *told));
+    }
+
+    #[test]
+    fn an_end_comes_after_its_beginning() {
+        // In UTC it is 03:10.
+        let now = UNIX_EPOCH + Duration::from_secs(1_763_780_400 + 600);
+        let since = |text: &str| moment_in(&Utc, text, now).unwrap();
+        for (begins, ends, expected) in [
+            ("03:00", "03:05", "2025-11-22T03:05:00.000Z"),
+            ("03:00", "03:20", "2025-11-22T03:20:00.000Z"),
+            ("23:50", "00:10", "2025-11-22T00:10:00.000Z"),
+            ("2h", "1h", "2025-11-22T02:10:00.000Z"),
+        ] {
+            assert_eq!(after_in(&Utc, ends, Some(&since(begins)), now).as_deref(), Ok(expected), "{begins} {ends}");
+        }
+        assert!(after_in(&Utc, "2h", Some(&since("1h")), now).is_err());
+        assert_eq!(after_in(&Utc, "03:20", None, now).as_deref(), Ok("2025-11-21T03:20:00.000Z"));
     }
 
     #[test]

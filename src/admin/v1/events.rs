@@ -32,7 +32,7 @@ pub(super) struct EventView {
     /// Counts from 1 since the start, without gaps.
     number: u64,
     at: String,
-    /// `cluster`, `operator`, `pool`, `reload`, `start`, `state` or `stop`.
+    /// `cluster`, `operator`, `pool`, `reload`, `start`, `state`, `stop` or `upgrade`.
     kind: &'static str,
     /// What it happened to, as `esb-https/worker1`.
     subject: String,
@@ -57,14 +57,15 @@ pub(super) struct EventView {
     ("since" = Option<u64>, Query, description = "Only events with a higher number"),
     ("limit" = Option<u64>, Query, description = "So many at most, the newest (default 100)"),
     ("about" = Option<String>, Query, description = "Only events about this node, pool or pool/node; 400 where there is none of that name"),
-    ("kind" = Option<String>, Query, description = "Only events of this kind: `cluster`, `operator`, `pool`, `reload`, `start`, `state` or `stop`"),
+    ("kind" = Option<String>, Query, description = "Only events of this kind: `cluster`, `operator`, `pool`, `reload`, `start`, `state`, `stop` or `upgrade`"),
     ("from_time" = Option<String>, Query, description = "Only events from this moment on: RFC 3339 in UTC, or its beginning, as `2026-11-22T03:10`"),
+    ("to_time" = Option<String>, Query, description = "Only events up to this moment, or to the end of what is given of it"),
 ), responses(
     (status = 200, body = EventsView),
     (status = 400, body = ApiProblem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn events(State(control): Weir, RawQuery(query): RawQuery) -> Answer<EventsView> {
-    let (mut since, mut limit, mut about, mut kind, mut from) = (0, 100, None, None, None);
+    let (mut since, mut limit, mut about, mut kind, mut from, mut to) = (0, 100, None, None, None, None);
     for (name, value) in query::pairs(query.as_deref().unwrap_or_default()).map_err(ApiProblem::bad_request)? {
         let number = || value.parse::<u64>().map_err(|_| wrong(format!("{name}={value:?} is no number"), ""));
         match &*name {
@@ -73,10 +74,11 @@ pub(super) async fn events(State(control): Weir, RawQuery(query): RawQuery) -> A
             "about" => about = Some(value),
             "kind" => kind = Some(known_kind(value)?),
             "from_time" => from = Some(moment(value)?),
+            "to_time" => to = Some(moment(value)?),
             _ => {
                 return Err(wrong(
                     format!("{name:?} is no parameter of this path"),
-                    "there are since, limit, about, kind and from_time",
+                    "there are since, limit, about, kind, from_time and to_time",
                 ));
             }
         }
@@ -92,6 +94,7 @@ pub(super) async fn events(State(control): Weir, RawQuery(query): RawQuery) -> A
         event.number > since
             && kind.as_ref().is_none_or(|kind| event.kind == kind)
             && from.as_ref().is_none_or(|from| rfc3339(event.time) >= *from)
+            && to.as_ref().is_none_or(|to| is_until(event, to))
             && about.as_ref().is_none_or(|about| is_about(event, about))
     };
     let mut events: Vec<EventView> = all.iter().filter(meant).map(EventView::of).collect();
@@ -99,6 +102,12 @@ pub(super) async fn events(State(control): Weir, RawQuery(query): RawQuery) -> A
     events.drain(..events.len().saturating_sub(limit));
     let begins = all.first().map(|oldest| rfc3339(oldest.time));
     Ok(Json(EventsView { newest, missed, begins, events }))
+}
+
+/// Whether it happened before this moment, or within what is given of it.
+fn is_until(event: &Event, to: &str) -> bool {
+    let at = rfc3339(event.time);
+    *at <= *to || at.starts_with(to)
 }
 
 fn known_kind(kind: String) -> Result<String, ApiProblem> {

@@ -225,6 +225,11 @@ fn events_are_shown_followed_and_filtered() {
     assert!(weir.command(&["events", "--since", "1h"]).out.contains("generation 2"));
     let to_come = weir.command(&["events", "--since", "2100-01-01T00:00:00Z"]);
     assert_eq!((to_come.code, &*to_come.out), (Some(0), "no events\n"));
+    let gone = weir.command(&["events", "--since", "2h", "--until", "1h"]);
+    assert!(gone.code == Some(0) && gone.out.starts_with("no such events since "), "{gone:?}");
+    assert!(weir.command(&["events", "--since", "1h", "--until", "0s"]).out.contains("generation 2"));
+    let turned = weir.command(&["events", "--since", "2100-01-01T00:00:00Z", "--until", "2099-01-01T00:00"]);
+    assert!(turned.code == Some(1) && turned.err.contains("is before --since"), "{turned:?}");
     assert_eq!(weir.command(&["events", "--since", "yesterday"]).code, Some(2));
     assert_eq!(weir.ask_admin("/api/v1/events?from_time=yesterday").status, 400);
     // Over a restart it goes on.

@@ -14,7 +14,7 @@ use super::super::table::text;
 use crate::app::FAILED;
 use crate::cli::output::{fail, print, warn};
 use crate::cli::screen::for_screen;
-use crate::cli::times::{moment_before, on_the_clock};
+use crate::cli::times::{moment_after, moment_before, on_the_clock};
 
 /// How many events are shown that happened before a `--follow`.
 const BEFORE: usize = 20;
@@ -38,6 +38,9 @@ pub(crate) struct EventsArgs {
     /// Only what happened from this time on
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<String>,
+    /// Only what happened until this time, written in the same ways
+    #[arg(long, value_name = "TIME", conflicts_with = "follow")]
+    until: Option<String>,
     /// Only what is about this pool and its nodes
     #[arg(long, value_name = "POOL")]
     pool: Option<String>,
@@ -54,7 +57,11 @@ fn since(text: &str) -> Result<String, String> {
 
 /// `weir events`.
 pub(crate) fn events(asked: &EventsArgs) -> i32 {
-    let answer = match ask_json(&asked.args, &Method::GET, &asked.path(), Vec::new()) {
+    let path = match asked.path(SystemTime::now()) {
+        Ok(path) => path,
+        Err(why) => return fail(&format!("--until: {why}")),
+    };
+    let answer = match ask_json(&asked.args, &Method::GET, &path, Vec::new()) {
         Ok(answer) => answer,
         Err(why) => return fail(&why),
     };
@@ -74,11 +81,12 @@ pub(crate) fn events(asked: &EventsArgs) -> i32 {
 }
 
 impl EventsArgs {
-    fn path(&self) -> String {
+    fn path(&self, now: SystemTime) -> Result<String, String> {
         let about = self.about();
-        let parts = [("about", &about), ("kind", &self.kind), ("from_time", &self.since)];
+        let until = self.until.as_deref().map(|until| moment_after(until, self.since.as_deref(), now)).transpose()?;
+        let parts = [("about", &about), ("kind", &self.kind), ("from_time", &self.since), ("to_time", &until)];
         let parts = parts.into_iter().filter_map(|(name, value)| Some(format!("&{name}={}", encoded(value.as_ref()?))));
-        format!("/api/v1/events?limit=1000{}", parts.collect::<String>())
+        Ok(format!("/api/v1/events?limit=1000{}", parts.collect::<String>()))
     }
 
     /// The node, the pool, or the node in the pool.
