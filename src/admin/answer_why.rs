@@ -305,6 +305,7 @@ impl Explainer<'_> {
                 self.explanation.node = Some(label.to_string());
                 self.explanation.why = chosen.why.word().to_owned();
                 self.step(format!("node {label}: {}", chosen.why.word()));
+                self.tell_unprobed(pool, &pool.members[chosen.member]);
                 (Some(chosen.member), matches!(chosen.why, Why::Session | Why::Returned))
             }
             Choice::Full(wanted) => match self.wait(pool, wanted) {
@@ -316,6 +317,17 @@ impl Explainer<'_> {
         };
         self.explain_nodes(pool, chosen, bound);
         Ok(())
+    }
+
+    /// Says that nobody looks whether a node answers: it may be dead, and the next request finds out.
+    fn tell_unprobed(&mut self, pool: &Pool, chosen: &Member) {
+        if pool.settings.health.is_none() && chosen.state.state().reason().is_none() {
+            let label = &chosen.label;
+            self.step(format!(
+                "pool {}: no probes, so {label} counts as active until requests fail there",
+                pool.name()
+            ));
+        }
     }
 
     /// Says that the request would wait: for the session's own node, which is then the answer, or for any node; or that it

@@ -187,3 +187,20 @@ fn events_of_what_is_not_there_are_an_error_that_names_what_is() {
         out(&weir, &[&["events"], words].concat());
     }
 }
+
+#[test]
+fn why_says_that_nobody_probes_the_node() {
+    let origin = Origin::named("a");
+    let said = "pool app: no probes, so n1 counts as active until requests fail there";
+    let mut weir = Plan::before(&[&origin]).start();
+    let why = out(&weir, &["why", "http://esb.test/"]);
+    assert!(why.contains("goes to n1") && why.contains(said), "{why}");
+    weir.command(&["maintain", "n1", "--force"]);
+    let why = out(&weir, &["why", "http://esb.test/"]);
+    assert!(!why.contains("no probes"), "no node is named: {why}");
+    weir.stop();
+    let weir = Plan::before(&[&origin]).health(PROBED).start();
+    eventually_json(&weir, "/api/v1/nodes/n1", "it passed", |node| node["verdict"] == "active");
+    let why = out(&weir, &["why", "http://esb.test/"]);
+    assert!(why.contains("goes to n1") && !why.contains("no probes"), "{why}");
+}
