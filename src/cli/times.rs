@@ -70,7 +70,11 @@ fn after_in<Z: TimeZone>(zone: &Z, text: &str, since: Option<&str>, now: SystemT
         return Ok(last);
     }
     let next = moment_in(zone, text, now + Duration::from_secs(86_400))?;
-    if is_before(&next) { Err(format!("{text} is before --since")) } else { Ok(next) }
+    if is_before(&next) || config::spoken_duration(text).is_ok() {
+        Err(format!("{text} is before --since"))
+    } else {
+        Ok(next)
+    }
 }
 
 fn moment_in<Z: TimeZone>(zone: &Z, text: &str, now: SystemTime) -> Result<String, String> {
@@ -103,7 +107,7 @@ mod tests {
     #[test]
     fn a_moment_is_told_and_understood_in_the_local_time() {
         // 2026-11-22 12:00:00 UTC, 13:00 in this zone.
-        let now = UNIX_EPOCH + std::time::Duration::from_secs(1_795_348_800);
+        let now = UNIX_EPOCH + Duration::from_secs(1_795_348_800);
         let zone = FixedOffset::east_opt(3_600).unwrap();
         assert_eq!(told_in(&zone, "2026-11-22T03:10:22.123Z", now), "04:10:22");
         assert_eq!(told_in(&zone, "2026-11-21T23:10:22Z", now), "00:10:22");
