@@ -39,7 +39,8 @@ impl<'t, 'r> Trip<'t, 'r> {
     pub(crate) async fn make_session_known(&self) {
         let shared = &self.arrived().connection.worker().shared;
         if shared.teaching.is_on() && self.request.pool().sessions.is_some() {
-            shared.teaching.known().await;
+            // Boxed: it is rare, and every exchange would hold its timer.
+            Box::pin(shared.teaching.known()).await;
         }
     }
 
