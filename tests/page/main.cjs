@@ -20,6 +20,8 @@ const STEPS = {
     await world.traffic();
     await page.goto(world.url);
     await sees('#verdict-word', 'All well');
+    await sees('#verdict-sentence', 'site shop is closed: every request is answered 503');
+    await sees('#site-table', /shop\.test → closed, answers 503/);
     await sees('#live-word', 'live');
     await sees('[data-node=worker1] .word', 'active');
     assert.match(await page.title(), /^● All well – Weir /);
@@ -158,6 +160,7 @@ const STEPS = {
   },
 
   async 'the last node of a pool asks for its name'() {
+    await sees('#verdict-sentence', /; worker1 (draining|drained), by .*/);
     await choose('worker2', 'Maintain…');
     await sees('dialog .force', /esb/);
     await page.locator('dialog label:has-text("Reason") input').fill('both at once');

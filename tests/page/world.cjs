@@ -109,6 +109,12 @@ listener = "http"
 hosts = ["mgt.test"]
 pool = "manager"
 access-log = "off"
+[[site]]
+name = "shop"
+listener = "http"
+hosts = ["shop.test"]
+access-log = "off"
+route = [{ name = "back-at-six", answer = { status = 503 } }]
 `;
   }
 

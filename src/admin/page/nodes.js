@@ -182,7 +182,7 @@ function poolRow(node, { pool: name, address, reason }) {
     const minute = pool.last_minute;
     const shown = pool.state === 'active' ? 'active' : pool.reason;
     draw(icon, shown);
-    say(stateWord, `${word(shown)}${pool.since_seconds == null ? '' : `, ${span(pool.since_seconds)}`}${pool.backup ? ', backup' : ''}`);
+    say(stateWord, `${pool.state === 'active' ? shown : `passive: ${word(shown)}`}${pool.since_seconds == null ? '' : `, ${span(pool.since_seconds)}`}${pool.backup ? ', backup' : ''}`);
     say(weight, pool.file_weight != null && pool.file_weight !== pool.weight ? `${pool.weight} (file: ${pool.file_weight})` : pool.weight);
     const times = minute?.milliseconds;
     const told = [
