@@ -706,6 +706,25 @@ fn what_nginx_refuses_and_what_it_does_before_a_location_is_told() {
 }
 
 #[test]
+fn where_nodes_get_no_fields_of_clients_nobody_is_let_in() {
+    let off = "proxy_pass_request_headers off;";
+    for (nginx, shut) in [
+        (site(&format!("location / {{ {off} proxy_pass http://10.0.0.3; }}")), true),
+        (site(&format!("{off} location / {{ proxy_pass http://10.0.0.3; }}")), true),
+        (format!("{off} {}", site("location / { proxy_pass http://10.0.0.3; }")), true),
+        (site(&format!("{off} location / {{ proxy_pass_request_headers on; proxy_pass http://10.0.0.3; }}")), false),
+        (site(&format!("{off} location / {{ return 204; }}")), false),
+    ] {
+        let imported = from_text(&nginx);
+        let text = imported.text.unwrap();
+        assert_eq!(text.contains("501"), shut, "{nginx}: {text}");
+        if shut {
+            assert_class(&nginx, "proxy_pass_request_headers off", Class::Missing);
+        }
+    }
+}
+
+#[test]
 fn what_has_no_effect_or_another_one_is_told() {
     let rows = [
         // What stands in a place where nobody is let in has no effect.

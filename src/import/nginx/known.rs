@@ -193,10 +193,14 @@ pub(super) fn has_a_word(one: &Directive) -> bool {
     is_settled(one) || LACKS.iter().any(|(names, _)| names.contains(&one.name.as_str()))
 }
 
+/// What is said where nodes get no fields of the clients.
+const HIDES: &str =
+    "off: all fields of a request would go to the nodes; request-headers = { remove = […] } leaves some out";
+
 /// What is on in Weir although it is off here.
 #[rustfmt::skip]
 const OFF: &[(&[&str], Class, &str)] = &[
-    (&["proxy_pass_request_headers"], Missing, "the fields of a request go to the node; request-headers = { remove = […] } leaves some out"),
+    (&["proxy_pass_request_headers"], Missing, HIDES),
     (&["proxy_pass_request_body"], Missing, "the body of a request goes to the node"),
     (&["merge_slashes"], Wider, "routes compare paths without doubled slashes in any case: //x goes where /x goes"),
     (&["underscores_in_headers"], Wider, "fields with underscores pass, but those that could be mistaken for one of Weir's"),
@@ -247,6 +251,7 @@ pub(super) fn unread(name: &str, words: &[String], block: &str) -> (Class, Strin
 /// What Weir lacks and real files have: one line each, to be changed when it comes.
 #[rustfmt::skip]
 pub const LACKS: &[(&[&str], &str)] = &[
+    (&["proxy_pass_request_headers"], HIDES),
     (&["proxy_cookie_path"], "the beginning of a Path and what replaces it; no regular expressions, no variables"),
     (&["error_page"], "pages are a site's, for all of its requests: write error-pages there"),
     (&["map", "geo", "split_clients", "charset_map", "set"], "there are no variables of one's own"),

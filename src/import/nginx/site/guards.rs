@@ -16,8 +16,15 @@ pub(super) fn guarded(scope: &Scope<'_>, verdicts: &Verdicts) -> bool {
         found = true;
     };
     protecting(scope).for_each(&mut close);
+    hides_fields(scope).into_iter().for_each(&mut close);
     unread(scope).into_iter().for_each(&mut close);
     found
+}
+
+/// The line that keeps the clients' fields from the nodes of this place. A node may believe a field that only nginx could set.
+fn hides_fields<'a>(scope: &Scope<'a>) -> Option<&'a Directive> {
+    let hides = scope.one("proxy_pass_request_headers").filter(|one| one.word() == "off");
+    hides.filter(|_| !scope.own("proxy_pass").is_empty())
 }
 
 /// The `if` blocks of this place and of its server that refuse requests, and that no route can be.
