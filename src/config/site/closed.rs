@@ -1,7 +1,7 @@
 //! What of a site is closed: routes that answer with a 5xx of Weir's own, and sites where nothing else is left.
 
 use super::covered::takes_all;
-use crate::config::model::{Action, Route, Site};
+use crate::config::model::{Action, PathPattern, Route, Site};
 
 /// How many routes are named.
 const NAMED: usize = 3;
@@ -27,17 +27,26 @@ impl Route {
 }
 
 impl Site {
-    /// What of it is closed. A site is closed where its last route is and takes the rest, and all routes before it are
-    /// closed or deny. One that only denies or redirects is meant so.
+    /// What of it is closed. A site is closed where a closed route takes the rest, and all routes before it are closed or
+    /// deny. One that only denies or redirects is meant so.
     pub fn closed(&self) -> Closed<'_> {
-        let rest = self.routes.last().filter(|last| takes_all(last)).and_then(Route::closed);
-        let all = self.routes.iter().all(|route| route.closed().is_some() || route.action == Action::Deny);
+        let last = self.routes.iter().position(takes_rest);
+        let rest = last.and_then(|last| self.routes.get(last)?.closed());
+        let reached = || self.routes.iter().take(last.map_or(usize::MAX, |last| last.saturating_add(1)));
         Closed {
-            site: rest.filter(|_| all),
-            routes: self.routes.iter().filter(|route| route.closed().is_some()).collect(),
-            is_one: self.routes.iter().all(|route| route.closed() == rest),
+            site: rest.filter(|_| reached().all(|route| route.closed().is_some() || route.action == Action::Deny)),
+            routes: reached().filter(|route| route.closed().is_some()).collect(),
+            is_one: reached().all(|route| route.closed() == rest),
         }
     }
+}
+
+/// Whether no request comes past the route. One that closes a site for a while stands before others, where only a regex
+/// that every path matches may stand.
+fn takes_rest(route: &Route) -> bool {
+    let every = |regex: &str| matches!(regex, "" | "." | ".*" | "/" | "^" | "^.*" | "^.*$" | "^/" | "^/.*" | "^/.*$");
+    let is_every = matches!(&route.path, Some(PathPattern::Regex(regex)) if every(regex.as_str()));
+    takes_all(route) || is_every && route.methods.is_empty() && route.headers.is_empty()
 }
 
 impl Closed<'_> {

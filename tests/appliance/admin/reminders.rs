@@ -48,6 +48,20 @@ fn a_closed_site_is_told_until_a_reload_opens_it() {
 }
 
 #[test]
+fn a_site_that_is_closed_for_a_while_before_its_other_routes_is_closed() {
+    let origin = Origin::named("a");
+    let before = "[[site.route]]\nname = \"closed\"\nregex = '.'\nanswer = { status = 503 }\n";
+    let shop = "[[site.route]]\nname = \"shop\"\nprefix = \"/shop\"\npool = \"app\"\n";
+    let mut weir = Plan::before(&[&origin]).more(&format!("{before}{shop}")).start();
+    assert_eq!(verdict(&weir), "All well; site main is closed: every request is answered 503");
+    let why = out(&weir, &["why", "http://esb.test/shop/1"]);
+    assert!(why.contains("answered 503 by Weir itself: the site is closed"), "{why}");
+    weir.edit(|text| text.replace(before, ""));
+    weir.reload();
+    assert_eq!(verdict(&weir), "All well");
+}
+
+#[test]
 fn a_closed_route_is_told_and_its_site_stays_open() {
     let origin = Origin::named("a");
     let shop = "[[site.route]]\nname = \"shop\"\nprefix = \"/shop\"\nanswer = { status = 503 }\n";
