@@ -42,7 +42,8 @@ pub const SETTLED: &[(&[&str], Class, &str)] = &[
     (&["underscores_in_headers"], Changed, "fields with underscores pass, unless they could be mistaken for one that Weir sets"),
     (&["ignore_invalid_headers"], Changed, "a request with a malformed field is refused with 400"),
     (&["lingering_close", "lingering_time", "lingering_timeout"], Same, "always, for 30 s in all and 5 s without a byte"),
-    (&["absolute_redirect", "port_in_redirect", "server_name_in_redirect"], Ignored, "redirects name the host that the client asked for"),
+    (&["absolute_redirect", "port_in_redirect"], Same, "redirects name the scheme, the host and the port that the client asked for"),
+    (&["server_name_in_redirect"], Changed, "redirects name the host that the client asked for, not the first server_name"),
     (&["keepalive_disable", "keepalive_min_timeout", "keepalive_time"], Ignored, "connections last until idle-timeout or max-requests"),
     (&["client_header_buffer_size"], Ignored, "a head has memory only while it is read"),
     (&["log_format"], Changed, "two forms: log-format = \"combined\", nginx's with key=value pairs after it, or \"json\""),
@@ -206,6 +207,8 @@ const OFF: &[(&[&str], Class, &str)] = &[
     (&["underscores_in_headers"], Wider, "fields with underscores pass, but those that could be mistaken for one of Weir's"),
     (&["ignore_invalid_headers"], Narrower, "a malformed field is refused with 400"),
     (&["chunked_transfer_encoding"], Changed, "an answer without a length goes in chunks to clients of HTTP/1.1"),
+    (&["absolute_redirect"], Changed, "redirects are absolute; behind a front that ends TLS they would lead to http: write redirect with a scheme"),
+    (&["port_in_redirect"], Changed, "redirects have the port that the client asked for"),
     (&["ssl_session_tickets"], Changed, "tickets are on; their keys change and stay in memory"),
 ];
 
@@ -218,6 +221,9 @@ pub(super) fn unread(name: &str, words: &[String], block: &str) -> (Class, Strin
         if NAMES.contains(name) {
             return (Ignored, "it is off".to_owned());
         }
+    }
+    if name == "limit_rate" && words == ["0"] {
+        return (Ignored, "0 is no limit".to_owned());
     }
     if let Some((_, class, note)) = SETTLED.iter().find(|(names, ..)| names.contains(&name)) {
         return (*class, (*note).to_owned());
