@@ -257,6 +257,7 @@ pub(super) const FAULTS: &[Fault] = &[
     (&[(D, "3306/registry", "3306/registri")], "shared-database", (D, "3306/registri"), "and on manager it is"),
     (&[("*/conf/datasources/master-datasources.xml", "carbondb.mysql-wso2.com", "localhost"), ("*/conf/registry.xml", "carbondb.mysql-wso2.com", "localhost")], "shared-database", (D, "localhost"), "another machine on each node"),
     (&[(D, "jdbc:mysql://carbondb.mysql-wso2.com:3306/registry?autoReconnect=true", "jdbc:h2:repository/database/SHARED")], "shared-database", (D, "database/SHARED"), "H2"),
+    (&[(D, "</datasources>", "<datasource><name>WSO2_SHARED_DB</name><jndiConfig><name>jdbc/WSO2SharedDB</name></jndiConfig><definition type=\"RDBMS\"><configuration><url>jdbc:mysql://other.test:3306/registry</url><username>regadmin</username><password>x</password><driverClassName>com.mysql.jdbc.Driver</driverClassName></configuration></definition></datasource></datasources>")], "shared-database", (D, "^WSO2_SHARED_DB</name><jndiConfig><name>jdbc/WSO2SharedDB</name></jndiConfig><definition type=\"RDBMS\"><configuration><url>jdbc:mysql://other"), "takes the place of the first"),
     (&[(D, "<name>WSO2_CARBON_DB<", "<name>WSO2_SHARED_DB<")], "shared-database", (D, "^<name>WSO2_SHARED_DB"), "a second datasource"),
     (&[(D, ">of-regadmin<", "><")], "shared-database", (D, "<password></password>"), "has no password"),
     (&[(D, "<password>of-regadmin</password>", "")], "shared-database", (D, "^<datasource>"), "has no password"),

@@ -307,6 +307,19 @@ fn a_node_keeps_its_own_database() {
     assert!(said(&planned(&world).left).contains("jdbc/WSO2CarbonDB"), "{diff}");
 }
 
+/// `currentDBConfig` names the shared database: which one was meant nobody can tell, and nothing is made of the node's own one.
+#[test]
+fn a_node_whose_own_database_is_the_shared_one_is_left() {
+    let world = World::new("ei").with(CLUSTER);
+    let path = world.room.0.join("worker1/conf/registry.xml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("<currentDBConfig>wso2registry<", "<currentDBConfig>shared<")).unwrap();
+    let diff = written(&world);
+    let databases = fs::read_to_string(world.room.0.join(D)).unwrap();
+    assert!(databases.contains("jdbc:h2:repository/database"), "{diff}");
+    assert!(fs::read_to_string(&path).unwrap().contains("<dbConfig>shared<"), "{diff}");
+}
+
 /// What is written in a URL beside the database is the operator's.
 #[test]
 fn options_and_logins_of_a_url_stay() {

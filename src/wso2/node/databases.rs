@@ -51,8 +51,8 @@ pub(crate) fn check(context: Context<'_>) {
 fn names(context: Context<'_>, sources: &[Datasource]) {
     let mut seen = HashMap::new();
     for (name, source) in sources.iter().filter_map(|source| Some((source.name.as_ref()?, source))) {
-        let jndi = source.jndi.as_ref().map(|jndi| &jndi.text);
-        if seen.insert(&name.text, jndi).is_some_and(|before| before != jndi) {
+        let said = [&source.jndi, &source.url].map(|said| said.as_ref().map(|said| &said.text));
+        if seen.insert(&name.text, said).is_some_and(|before| before != said) {
             let what = format!("a second datasource {:?}, which takes the place of the first", name.text);
             context.findings.error(SHARED, &name.at, what, "give it a name of its own");
         }

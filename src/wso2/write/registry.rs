@@ -11,6 +11,7 @@ use super::xml::Element;
 use crate::config::suggestion;
 use crate::wso2::checks::{CACHE, MOUNT, READ_ONLY, REMOTE};
 use crate::wso2::files::secrets::hidden;
+use crate::wso2::files::Written;
 use crate::wso2::model::NodeFiles;
 use crate::wso2::model::registry::{Mount, Registry, find};
 
@@ -154,6 +155,14 @@ fn remote(fixing: &Fixing<'_>, registry: &Registry, here: Element<'_>) -> Option
     here.up("remoteInstance")?;
     let own = &registry.current.as_ref()?.text;
     let source = registry.datasource(own)?;
+    // Where what is called its own is on a server and the other one is a file of the node, currentDBConfig is what is wrong.
+    let is_file = |source: &Written| {
+        let found = fixing.node.datasources.as_ref().and_then(|all| find(all, &source.text)?.url.as_ref());
+        found.is_some_and(|url| url.text.starts_with("jdbc:h2:"))
+    };
+    if !is_file(source) && registry.configs.iter().any(|(_, said)| said.as_ref().is_some_and(is_file)) {
+        return None;
+    }
     let others = registry
         .configs
         .iter()
