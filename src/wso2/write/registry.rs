@@ -10,8 +10,8 @@ use super::markup::Markup;
 use super::xml::Element;
 use crate::config::suggestion;
 use crate::wso2::checks::{CACHE, MOUNT, READ_ONLY, REMOTE};
-use crate::wso2::files::secrets::hidden;
 use crate::wso2::files::Written;
+use crate::wso2::files::secrets::hidden;
 use crate::wso2::model::NodeFiles;
 use crate::wso2::model::registry::{Mount, Registry, find};
 
