@@ -55,9 +55,9 @@ pub struct Imported {
 pub fn import(input: Input, out: &Path, now: SystemTime) -> Result<Imported, String> {
     let (texts, first) = input.open()?;
     let tree = parse::read(&texts, &first)?;
+    let verdicts = Verdicts::of_absent(&tree.absent);
     let prefix = texts.prefix();
     let http = http(&tree);
-    let verdicts = Verdicts::default();
     let (draft, mut report) = (looked_at(&http, &tree, &prefix, &verdicts)?, verdicts.report(&tree.top));
     (report.read, report.nodes) = (told(&tree, &http), draft.nodes);
     let mut draft = Draft { top: draft.top, tables: draft.tables, left_out: Vec::new() };

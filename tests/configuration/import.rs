@@ -1048,11 +1048,24 @@ fn code_below(directory: &Path) -> String {
 }
 
 #[test]
+fn files_that_come_with_nginx_need_not_be_there() {
+    for name in ["mime.types", "/etc/nginx/mime.types", "/absent/fastcgi_params"] {
+        let nginx = format!("include {name}; {}", site("location / { proxy_pass http://10.0.0.3; }"));
+        assert_class(&nginx, &format!("include {name}"), Class::Ignored);
+        assert!(from_text(&nginx).text.unwrap().contains("[[pool]]"));
+    }
+}
+
+#[test]
 fn what_cannot_be_read_says_where() {
     let rows = [
         ("http { server { listen 80; }", "stdin:1: expected '}'"),
         ("http { }", "there is no server block"),
-        ("include nothing.conf;", "stdin:1: include: nothing.conf is not there"),
+        (
+            "include nothing.conf;",
+            "stdin:1: include: nothing.conf is not there: copy it too, or import what `nginx -T` prints",
+        ),
+        ("include my.types;", "stdin:1: include: my.types is not there"),
         ("\u{feff}http { }", "stdin:1: it begins with a byte order mark, which nginx refuses"),
     ];
     for (nginx, why) in rows {

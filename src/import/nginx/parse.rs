@@ -1,7 +1,7 @@
 //! From texts to directives with their places, includes in their place. The words are read by nginx-lint-parser, which
 //! keeps every byte; what stands together without a blank is put together again here, as nginx reads it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -22,6 +22,10 @@ const MOST: usize = 200_000;
 
 /// Blocks whose lines are values, not directives.
 const VALUES: [&str; 6] = ["types", "map", "geo", "split_clients", "charset_map", "match"];
+
+/// Files of types, character sets and parameters for nodes that are not asked in HTTP. Who copies his own files leaves them out.
+const OF_NGINX: [&str; 8] =
+    ["mime.types", "fastcgi_params", "fastcgi.conf", "scgi_params", "uwsgi_params", "koi-utf", "koi-win", "win-utf"];
 
 /// Where something stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,20 +109,24 @@ impl Directive {
 pub(super) struct Tree {
     pub(super) top: Vec<Directive>,
     pub(super) files: usize,
+    /// Includes of files that come with nginx and are not here, by their ids.
+    pub(super) absent: Vec<usize>,
 }
 
 /// Reads these files.
 pub(super) fn read(texts: &Texts, first: &[PathBuf]) -> Result<Tree, String> {
-    let reader = Reader { texts, next: Cell::new(0), files: Cell::new(0), bytes: Cell::new(0) };
+    let reader =
+        Reader { texts, absent: RefCell::default(), next: Cell::new(0), files: Cell::new(0), bytes: Cell::new(0) };
     let mut top = Vec::new();
     for path in first {
         top.extend(reader.file(path, Depth::default())?);
     }
-    Ok(Tree { top, files: reader.files.get() })
+    Ok(Tree { top, files: reader.files.get(), absent: reader.absent.into_inner() })
 }
 
 struct Reader<'a> {
     texts: &'a Texts,
+    absent: RefCell<Vec<usize>>,
     next: Cell<usize>,
     files: Cell<usize>,
     bytes: Cell<u64>,
@@ -210,12 +218,24 @@ impl Reader<'_> {
         if depth.includes >= DEEPEST_INCLUDE {
             return Err(at(format!("more than {DEEPEST_INCLUDE} files include one another")));
         }
+        let paths = match self.texts.included(directive.word()) {
+            Err(_) if is_of_nginx(directive.word()) => {
+                self.absent.borrow_mut().push(directive.id);
+                return Ok(Vec::new());
+            }
+            paths => paths.map_err(at)?,
+        };
         let mut all = Vec::new();
-        for path in self.texts.included(directive.word()).map_err(at)? {
+        for path in paths {
             all.extend(self.file(&path, Depth { includes: depth.includes + 1, ..depth })?);
         }
         Ok(all)
     }
+}
+
+/// Whether nginx comes with a file of this name, with nothing inside that Weir has a use for.
+fn is_of_nginx(path: &str) -> bool {
+    Path::new(path).file_name().is_some_and(|name| OF_NGINX.iter().any(|known| name == *known))
 }
 
 struct Place<'a> {

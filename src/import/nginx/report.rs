@@ -59,6 +59,13 @@ pub(super) struct Verdicts {
 }
 
 impl Verdicts {
+    /// The first ones: on includes of files that come with nginx and are not here.
+    pub(super) fn of_absent(includes: &[usize]) -> Self {
+        let note = "it is not here; nginx's own file of this name has nothing for Weir";
+        let verdict = || Verdict { class: Class::Ignored, key: String::new(), note: note.to_owned() };
+        Self { said: RefCell::new(includes.iter().map(|id| (*id, verdict())).collect()), ..Self::default() }
+    }
+
     /// What becomes of this directive.
     pub(super) fn say(&self, on: &Directive, class: Class, key: impl Into<String>, note: impl Into<String>) {
         let verdict = Verdict { class, key: key.into(), note: note.into() };

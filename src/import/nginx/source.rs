@@ -132,7 +132,9 @@ impl Texts {
             None => self.matching(&prefix.join(pattern))?,
         };
         if found.is_empty() && !pattern.contains(['*', '?', '[']) {
-            return Err(format!("{pattern} is not there"));
+            return Err(format!(
+                "{pattern} is not there: copy it too, or import what `nginx -T` prints on its machine"
+            ));
         }
         Ok(found)
     }
