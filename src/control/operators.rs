@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use parking_lot::MutexGuard;
@@ -225,6 +226,10 @@ pub(crate) fn live_sessions(pool: &Pool, member: &Member, now: Tick) -> LiveSess
 
 /// Writes the orders to disk. On failure it logs the error, and a later call tries again.
 pub(super) fn write_orders(control: &Control, _turn: &MutexGuard<'_, ()>) -> Option<Notice> {
+    if !control.writes_state.load(Ordering::Relaxed) {
+        // Another process has taken over, and writes its own.
+        return None;
+    }
     let Some(dir) = &control.state_dir else {
         let what =
             "this will be forgotten at the next restart: there is no state directory, and only the journal has it";

@@ -226,6 +226,11 @@ impl Reloader {
         self.threads.follow(&self.control.current.load_full(), opened, &self.lent);
     }
 
+    /// At how many addresses it listens.
+    pub(crate) fn addresses(&self) -> usize {
+        self.bound.len()
+    }
+
     /// Whether a socket unit of systemd has the sockets of this address.
     pub(crate) fn is_lent(&self, address: SocketAddr) -> bool {
         self.lent.contains(&address)

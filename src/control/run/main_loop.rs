@@ -161,9 +161,11 @@ impl Running {
         log::info!("log files are opened again");
     }
 
-    async fn end_at_once(&self) {
+    async fn end_at_once(&mut self) {
         log::info!("stopping at once (SIGINT)");
-        if !self.has_handed_over() {
+        if self.has_handed_over() {
+            self.admin.leave_file();
+        } else {
             self.notifier.stopping();
             save(&self.control).await;
         }
@@ -176,7 +178,10 @@ impl Running {
         drop((self.reload_requests, self.weights_requests, self.upgrade_requests));
         let limit = self.control.current.load().snapshot.config.stop_timeout;
         self.control.stopping.store(true, Ordering::Relaxed);
-        self.notifier.stopping();
+        // A process that was about to take over is not what systemd supervises.
+        if self.control.accepts.load(Ordering::Relaxed) {
+            self.notifier.stopping();
+        }
         let open = self.control.open.load(Ordering::Relaxed);
         let after = if restarts { "; systemd starts it again, and new clients wait for that" } else { "" };
         log::info!("stopping ({signal}): {open} connections open, at most {limit:?}{after}");

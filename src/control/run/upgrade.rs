@@ -39,6 +39,9 @@ impl Running {
         self.record("upgrade", &by, "asked".to_owned()).await?;
         log::info!("an upgrade is ordered by {by}");
         let listeners = self.threads.sockets();
+        if listeners.len() < self.threads.count() * self.reloader.addresses() {
+            return Err("a traffic thread does not answer, so its sockets cannot be handed over".to_owned());
+        }
         let copied = |error: std::io::Error| format!("the sockets cannot be handed over: {error}");
         let (admin, given) = (self.admin.copies().map_err(copied)?, self.admin.copies().map_err(copied)?);
         let mut sockets: Vec<(Given, OwnedFd)> = Vec::new();
