@@ -105,6 +105,47 @@ fn each_fault_makes_its_own_lines_fail() {
     }
 }
 
+/// What a line names was seen, or the line says that it was not.
+#[test]
+fn what_was_not_seen_is_not_passed() {
+    let outcome = |console: &'static str, admin: &'static str, line: &str| {
+        let report = World::with(&Planted { console, admin, ..Planted::default() }).tested(&THROUGH);
+        let outcomes = ["passed", "failed", "skipped"];
+        let found = outcomes.into_iter().find(|outcome| report.lines(outcome).iter().any(|other| other == line));
+        (found.unwrap_or_default(), report.text())
+    };
+    for (console, expected) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "without a redirect, so it names no address"),
+        (
+            "HTTP/1.1 302 Found\r\nLocation: /carbon/admin/login.jsp\r\nContent-Length: 0\r\n\r\n",
+            "paths without an address",
+        ),
+    ] {
+        let (found, text) = outcome(console, "", "proxy-port manager");
+        assert!(found == "skipped" && text.contains(expected), "{text}");
+    }
+    for (admin, expected) in [
+        ("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n", "failed"),
+        ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "failed"),
+        ("HTTP/1.1 302 Found\r\nLocation: /carbon/\r\nContent-Length: 0\r\n\r\n", "skipped"),
+        ("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n", "passed"),
+    ] {
+        let (found, text) = outcome("", admin, "admin site mgt");
+        assert_eq!(found, expected, "{admin}\n{text}");
+    }
+}
+
+#[test]
+fn where_no_session_is_kept_the_pool_is_named_as_the_cause() {
+    let world = World::with(&Planted { secure: "", sessions: false, ..Planted::default() });
+    let report = world.tested(&THROUGH);
+    fails(&report, &[]);
+    assert!(report.lines("skipped").contains(&"session pool esb-http".to_owned()), "{}", report.text());
+    assert!(report.lines("warning").contains(&"session pool esb-https".to_owned()), "{}", report.text());
+    let said = "the pool has no sticky, so sessions are not kept";
+    assert_eq!(report.text().matches(said).count(), 2, "{}", report.text());
+}
+
 #[test]
 fn pools_that_only_routes_lead_to_are_tested_like_others() {
     let world = World::with(&Planted { routed: true, ..Planted::default() });

@@ -34,6 +34,12 @@ pub(super) struct Planted {
     pub(super) stranger: Option<u8>,
     /// Whether the manager has proxyPort.
     pub(super) proxy_port: bool,
+    /// What the manager answers to `/carbon` in place of its redirect.
+    pub(super) console: &'static str,
+    /// What the manager answers to who asks for an admin service.
+    pub(super) admin: &'static str,
+    /// Whether the workers' service begins sessions.
+    pub(super) sessions: bool,
     /// Whether the sites' certificate is expired.
     pub(super) expired: bool,
 }
@@ -52,6 +58,9 @@ impl Default for Planted {
             moves: None,
             stranger: None,
             proxy_port: true,
+            console: "",
+            admin: "",
+            sessions: true,
             expired: false,
         }
     }
@@ -77,7 +86,7 @@ impl World {
             [plain, Origin::at(bound(address, https), Some(shown), worker(planted, index, true))]
         });
         let address = Ipv4Addr::new(127, 77, net, 10);
-        let manager = Origin::at(bound(address, console), Some(&own), manager(planted.proxy_port, console));
+        let manager = Origin::at(bound(address, console), Some(&own), manager(planted.clone(), console));
         let text = configuration(planted, net, [http, https, console], &own.pin());
         let plan = if planted.expired { Plan::text(text).certificate(Pair::expired(&HOSTS)) } else { Plan::text(text) };
         Self { workers: workers.into(), _manager: manager, weir: plan.start() }
@@ -194,7 +203,7 @@ fn answered(index: u8, secure: bool, planted: &Planted, (seen, body): (&Seen, &[
             let known = seen.values("cookie").iter().any(|cookie| cookie.contains(&format!("JSESSIONID=W{index}")));
             let flag = if secure { "; Secure" } else { "" };
             let new = format!("Set-Cookie: JSESSIONID=W{index}{}; Path=/{flag}; HttpOnly\r\n", fresh());
-            ok_with(if known { "" } else { &new }, "echo")
+            ok_with(if known || !planted.sessions { "" } else { &new }, "echo")
         }
         path if path.contains("carbon") || path.contains("Admin") || path.contains("Remote") => match planted.moves {
             Some(to) => format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n").into_bytes(),
@@ -216,17 +225,19 @@ fn fresh() -> u16 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-fn manager(proxy_port: bool, own: u16) -> impl Fn(&mut crate::harness::Talk) + Send + Sync + 'static + use<> {
+fn manager(planted: Planted, own: u16) -> impl Fn(&mut crate::harness::Talk) + Send + Sync + 'static + use<> {
     move |talk| {
         talk.body();
         let seen = talk.seen();
         let host = seen.values("host").join("");
         let name = host.split(':').next().unwrap_or_default();
-        let authority = if proxy_port { host.clone() } else { format!("{name}:{own}") };
+        let authority = if planted.proxy_port { host.clone() } else { format!("{name}:{own}") };
         let moved = |to: &str| {
             format!("HTTP/1.1 302 Found\r\nLocation: https://{authority}{to}\r\nContent-Length: 0\r\n\r\n").into_bytes()
         };
         let answer = match seen.target().as_str() {
+            "/carbon" if !planted.console.is_empty() => planted.console.into(),
+            "/services/AuthenticationAdmin" if !planted.admin.is_empty() => planted.admin.into(),
             "/carbon" => moved("/carbon/"),
             "/carbon/" => moved("/carbon/admin/login.jsp"),
             "/carbon/admin/login.jsp" => ok_with("Set-Cookie: JSESSIONID=M1; Path=/; Secure; HttpOnly\r\n", "Sign in"),

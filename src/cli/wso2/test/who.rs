@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::client::Answer;
-use crate::config::{LogTarget, Site};
+use crate::config::{LogTarget, Site, regular};
 
 /// The access log of a site, from now on.
 pub(super) struct Witness {
@@ -70,9 +70,8 @@ fn explained(field: &str) -> Option<String> {
 
 impl Log {
     fn open(path: &Path) -> Option<Self> {
-        let mut file = File::open(path).ok()?;
         // A pipe has no end to begin at, and would be read in place of who reads it.
-        file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+        let mut file = regular::open(path).ok()?;
         file.seek(SeekFrom::End(0)).ok()?;
         Some(Self { file, read: 0, rest: Vec::new(), nodes: HashMap::new() })
     }

@@ -102,11 +102,27 @@ fn is_refused(ground: &Ground<'_>, door: &Door<'_>, answer: &Answer) -> bool {
 fn manager_only(ground: &Ground<'_>, pool: &Pool, answer: &Answer, subject: Subject, report: &mut Report) {
     let nodes: Vec<&str> = ground.nodes(pool).map(|node| &*node.name).collect();
     let reached = nodes.join(", ");
+    let port = || {
+        format!("the console's pool wants the manager's own port, 9443 + Offset: pool {} has {}", pool.name, pool.port)
+    };
     match answer.status {
         502..=504 => {
             let what = format!("admin services of {reached} answer {}", answer.status);
             report.failed(subject, what, "`weir nodes` tells how the manager is");
         }
+        202 if answer.body.is_empty() => {
+            let what =
+                format!("{reached} answers 202 with an empty body, as PassThrough does to any path: no admin service");
+            report.failed(subject, what, &port());
+        }
+        status @ (404 | 410) => {
+            report.failed(subject, format!("{reached} answers {status}: it has no admin services"), &port());
+        }
+        status @ 301..=308 => {
+            let to = answer.field("Location").unwrap_or("nowhere");
+            report.skipped(subject, format!("{reached} answers {status} to {to}, and no admin service has answered"));
+        }
+        429 => report.skipped(subject, "429: the site's rate refused it, so no admin service was asked"),
         403 if answer.field("Server").is_none() => {
             report
                 .skipped(subject, "403: this machine may not come to the console (allow-from, or a route that denies)");

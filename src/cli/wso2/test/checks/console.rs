@@ -27,7 +27,8 @@ pub(super) async fn check(ground: &Ground<'_>, reached: &[Reached<'_>], report: 
                 Err(why) => Err(Strayed::Broken(why)),
             };
             match walk {
-                Ok(_) => report.passed(subject, format!("redirects to {}", door.origin())),
+                Ok(Walked { named: true, .. }) => report.passed(subject, format!("redirects to {}", door.origin())),
+                Ok(walked) => report.skipped(subject, unnamed(&walked)),
                 Err(Strayed::Away(to)) => {
                     let what =
                         format!("redirects to {to}; Weir corrects Location, but pages of the console have it too");
@@ -55,9 +56,13 @@ async fn through(ground: &Ground<'_>, door: &Door<'_>, report: &mut Report) {
             report.failed(subject, "its cookie JSESSIONID is not Secure", SECURE);
         }
         Ok(Walked { last, hops, .. }) => {
-            let plural = if hops == 1 { "" } else { "s" };
             let (status, origin) = (last.status, door.origin());
-            report.passed(subject, format!("{START} answers {status} after {hops} redirect{plural}, all to {origin}"));
+            let way = match hops {
+                0 => "without a redirect".to_owned(),
+                1 => format!("after 1 redirect, to {origin}"),
+                _ => format!("after {hops} redirects, all to {origin}"),
+            };
+            report.passed(subject, format!("{START} answers {status} {way}"));
         }
     }
 }
@@ -65,6 +70,8 @@ async fn through(ground: &Ground<'_>, door: &Door<'_>, report: &mut Report) {
 struct Walked {
     last: Answer,
     hops: u32,
+    /// Whether a redirect named the public address: a Location of a path alone names none.
+    named: bool,
     /// Whether a session's cookie was set without the attribute Secure.
     naked: bool,
 }
@@ -78,7 +85,7 @@ enum Strayed {
 /// Follows redirects as a browser does, as long as they stay.
 async fn walk(ground: &Ground<'_>, door: &Door<'_>, mut question: Question) -> Result<Walked, Strayed> {
     let mut base = Url { tls: door.tls, host: door.host.clone(), port: door.port, target: START.to_owned() };
-    let (mut seen, mut naked) = (Vec::new(), false);
+    let (mut seen, mut naked, mut named) = (Vec::new(), false, false);
     for hops in 0..MOST_HOPS {
         let answer = ground.client.ask(&question).await.map_err(Strayed::Broken)?;
         if let Some(session) = answer.cookie("JSESSIONID") {
@@ -88,7 +95,7 @@ async fn walk(ground: &Ground<'_>, door: &Door<'_>, mut question: Question) -> R
         let Some(location) = answer.field("Location").filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308))
         else {
             return match answer.status {
-                200..=299 | 401 | 403 => Ok(Walked { last: answer, hops, naked }),
+                200..=299 | 401 | 403 => Ok(Walked { last: answer, hops, named, naked }),
                 status => Err(Strayed::Broken(format!("{} answers {status}", base.target))),
             };
         };
@@ -96,6 +103,7 @@ async fn walk(ground: &Ground<'_>, door: &Door<'_>, mut question: Question) -> R
         if (next.tls, &*next.host, next.port) != (door.tls, &*door.host, door.port) {
             return Err(Strayed::Away(location.to_owned()));
         }
+        named |= Url::parse(location).is_some();
         seen.push(base.target.clone());
         if seen.contains(&next.target) && answer.cookie("JSESSIONID").is_none() {
             return Err(Strayed::Broken(format!(
@@ -107,6 +115,17 @@ async fn walk(ground: &Ground<'_>, door: &Door<'_>, mut question: Question) -> R
         base = next;
     }
     Err(Strayed::Broken(format!("{START} redirects {MOST_HOPS} times and comes to no page")))
+}
+
+/// Why it is not known which address the manager has for the public one.
+fn unnamed(walked: &Walked) -> String {
+    let status = walked.last.status;
+    match walked.hops {
+        0 => {
+            format!("answers {status} without a redirect, so it names no address: see proxyPort in catalina-server.xml")
+        }
+        _ => format!("its redirects to {status} are paths without an address: see proxyPort in catalina-server.xml"),
+    }
 }
 
 fn away(door: &Door<'_>, node: &str) -> String {

@@ -5,7 +5,7 @@ use crate::cli::wso2::test::ground::{Entry, Ground, MOST_SESSION_TARGETS};
 use crate::cli::wso2::test::report::{Report, Subject, Verdict};
 use crate::cli::wso2::test::ways::{Kind, LOGIN};
 use crate::cli::wso2::test::who::Witness;
-use crate::config::{Pool, StickyMode};
+use crate::config::{Balance, Pool, StickyMode};
 
 use super::spread::counted;
 
@@ -30,6 +30,9 @@ pub(super) async fn check(ground: &Ground<'_>, report: &mut Report) {
                 report.warning(subject, what, &advice);
             }
             Stays::Known(verdict) => report.judged(subject, verdict),
+            // The guide keeps JSESSIONID on its worker for https.
+            Stays::Unkept if entry.door.tls => report.warning(subject, UNKEPT, &advice(pool, ground)),
+            Stays::Unkept => report.skipped(subject, UNKEPT),
             Stays::Untold(why) => report.skipped(subject, why),
         }
     }
@@ -42,8 +45,15 @@ fn kept_elsewhere(ground: &Ground<'_>, pool: &Pool) -> bool {
     pool.sticky.is_none() && ground.config.pools.iter().filter(same).any(|other| other.sticky.is_some())
 }
 
+/// Whether nothing leads a client back to its node.
+const fn keeps_none(pool: &Pool) -> bool {
+    pool.sticky.is_none() && !matches!(pool.balance, Balance::Hash(_) | Balance::Ring(_))
+}
+
 enum Stays {
     Known(Verdict),
+    /// No session was seen, and none would be kept.
+    Unkept,
     Untold(String),
 }
 
@@ -53,6 +63,7 @@ async fn stays(ground: &Ground<'_>, entry: &Entry<'_, '_>) -> Stays {
     let cookie = pool.sticky.as_ref().map_or("JSESSIONID", |sticky| &*sticky.cookie);
     let (target, first) = match begun(ground, entry, cookie).await {
         Ok(Some(begun)) => begun,
+        Ok(None) if keeps_none(pool) => return Stays::Unkept,
         Ok(None) => {
             return Stays::Untold(format!(
                 "no answer sets {cookie}: name a service that begins a session (--service); PassThrough itself has none"
@@ -138,6 +149,7 @@ fn advice(pool: &Pool, ground: &Ground<'_>) -> String {
     }
 }
 
+const UNKEPT: &str = "the pool has no sticky, so sessions are not kept; no service that was asked begins one";
 /// Requests of the session, with the one that begins it.
 const TURNS: u32 = 6;
 /// The most that one pool gets.
