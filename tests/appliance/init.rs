@@ -72,6 +72,16 @@ fn words(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// A pipe has nobody who writes: to read it would take for ever.
+#[test]
+fn a_pipe_in_the_place_of_the_file_is_refused_at_once() {
+    let directory = fresh_dir();
+    let pipe = directory.join("weir.toml");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    let refused = init(&pipe, &["--worker", "127.0.0.1", "--manager", "127.0.0.3"]);
+    assert!(!refused.status.success() && words(&refused.stderr).contains("this is a pipe"), "{refused:?}");
+}
+
 /// `weir init` that asks, as one process.
 fn begin(file: &Path, more: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));

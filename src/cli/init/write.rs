@@ -13,7 +13,7 @@ use crate::cli::cert::Draft;
 use crate::cli::check::{service_user, unreadable};
 use crate::cli::output::print_line;
 use crate::config;
-use crate::config::Errors;
+use crate::config::{Errors, regular};
 
 /// The certificates of both hosts.
 pub(super) struct Pairs {
@@ -27,6 +27,9 @@ pub(super) enum Failed {
     Refused(Errors),
 }
 
+/// The largest file that is looked at before it is replaced.
+const LARGEST: u64 = 1 << 20;
+
 /// Whether the file may be written: no configuration is lost, and its directory can be written to. Where that is not there yet, the
 /// one in which it will be made.
 pub(super) fn may_write(path: &Path, force: bool) -> Result<(), String> {
@@ -34,8 +37,8 @@ pub(super) fn may_write(path: &Path, force: bool) -> Result<(), String> {
         let file = path.join("weir.toml");
         return Err(format!("{} is a directory; --config {} names a file in it", path.display(), file.display()));
     }
-    match fs::read_to_string(path) {
-        Ok(text) if !force && !says_nothing(&text) => {
+    match regular::read(path, LARGEST) {
+        Ok(text) if !force && !says_nothing(&String::from_utf8_lossy(&text)) => {
             return Err(format!(
                 "{} is a configuration already; --force replaces it, --config FILE writes another one",
                 path.display()
