@@ -121,6 +121,10 @@ pub(crate) fn decoded(bytes: Vec<u8>) -> Result<(String, Encoding), (usize, &'st
             return Ok((bytes.into_iter().map(char::from).collect(), Encoding::Latin1));
         }
         let line = 1 + bytes.iter().take(valid).filter(|byte| **byte == b'\n').count();
-        Err((line, "the file is not in UTF-8, and does not say in what else it is"))
+        let what = match head.contains("encoding=") && !head.contains("utf-8") {
+            true => "the file says that it is in another encoding than UTF-8 or Latin 1, which is not read here",
+            false => "the file is not in UTF-8, and does not say in what else it is",
+        };
+        Err((line, what))
     })
 }

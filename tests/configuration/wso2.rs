@@ -439,6 +439,7 @@ fn the_certificate_that_a_node_shows_is_the_one_that_pools_pin() {
     assert_eq!(none.matches("there is no such keystore").count(), 3, "{none}");
     for (bytes, words) in [
         (b"404 Not Found".to_vec(), "this file is no keystore"),
+        (vec![0x30, 0x82, 5, 0], "this keystore is PKCS12 or JCEKS, which is not read here"),
         (keystore(made.cert.der())[..60].to_vec(), "ends too early"),
         (vec![0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2, 0, 0, 0, 0], "has no private key"),
     ] {

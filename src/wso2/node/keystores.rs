@@ -73,7 +73,16 @@ fn own(context: Context<'_>, named: &Named<'_>, bytes: &[u8]) -> Option<Vec<u8>>
     let again = || "copy it anew, with its bytes as they are".to_owned();
     let (keys, is_whole) = match keystore::read(bytes) {
         Keystore::Java { keys, is_whole } => (keys, is_whole),
-        Keystore::Other => return None,
+        Keystore::Other => {
+            let what = "this keystore is PKCS12 or JCEKS, which is not read here: its certificate is not checked";
+            context.findings.warning(
+                KEYSTORE,
+                &named.location.at,
+                what,
+                "`weir cert pin HOST:PORT` tells what the node shows",
+            );
+            return None;
+        }
         Keystore::None => {
             say("this file is no keystore, neither JKS nor PKCS12".to_owned(), again());
             return None;
