@@ -21,7 +21,7 @@ pub(super) fn send_change(
     path: &str,
     body: &Value,
 ) -> Result<(StatusCode, Value), String> {
-    send_body_within(TIMEOUT, args, method, path, body.to_string().into())
+    send_change_within(TIMEOUT, args, method, path, body)
 }
 
 /// As [`send_change`], with a timeout of its own.
