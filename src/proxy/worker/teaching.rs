@@ -22,9 +22,12 @@ pub(crate) struct Teaching {
 pub(crate) type Waiting = oneshot::Sender<()>;
 
 impl Teaching {
-    /// Whether another process takes over.
+    /// Whether another process takes over. Where it does not any more, no answer waits for it.
     pub(crate) fn switch(&self, on: bool) {
         self.is_on.store(on, Ordering::Release);
+        if !on {
+            drop(self.take_waiting());
+        }
     }
 
     /// Whether answers have to wait.
