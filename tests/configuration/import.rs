@@ -498,6 +498,20 @@ fn the_default_site_takes_nothing_that_was_kept_from_it() {
     // What stands in a closed one has no effect.
     let shut = format!("{} {}", open("_"), kept("server_name adm.*; deny all;"));
     assert_class(&shut, "proxy_pass http://10.0.0.4", Class::Missing);
+    // No request that names a host reaches such a guard in nginx, so it keeps nobody out of the default server.
+    for guard in [
+        "server_name ''; return 444;",
+        "return 444;",
+        "server_name d.x; deny all;",
+        "listen 443 ssl; server_name _; ssl_certificate /none.pem; ssl_certificate_key /none.pem; deny all;",
+    ] {
+        for default in ["_", "d.x"] {
+            let nginx = format!("{} {}", open(default), kept(guard));
+            let text = from_text(&nginx).text.unwrap_or_else(|errors| panic!("{nginx}: {}", errors.render(false)));
+            assert!(text.contains("default = true\n") && text.contains("pool = \"10.0.0.4-80\""), "{nginx}: {text}");
+            assert!(!text.contains("status = 501"), "{nginx}: {text}");
+        }
+    }
     // It has no name that Weir can have.
     let text = from_text(&format!("{} {}", open("d.x"), kept("server_name a:99:b; deny all;"))).text;
     let text = text.unwrap_or_else(|errors| panic!("{}", errors.render(false)));

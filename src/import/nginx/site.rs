@@ -84,8 +84,8 @@ impl<'a> Sites<'a, '_> {
         let mut table = Table::new("[[site]]", &server.at);
         table.guarded = guards::restricts(scope, true);
         let good = !faces.is_empty() && (!listens.tls || self.certificate(&mut table, server, scope));
-        if table.guarded && (!lost.is_empty() || !good) {
-            self.lose(&faces, &lost, good, listens, server);
+        if table.guarded {
+            self.lose(if good { &[] } else { &faces }, &lost, listens, server);
         }
         if !good {
             return;
@@ -109,16 +109,19 @@ impl<'a> Sites<'a, '_> {
         }
     }
 
-    /// Keeps in mind which names of this server have no site on its listeners.
-    fn lose(&mut self, faces: &[Face], lost: &[String], good: bool, listens: &Listens, server: &Directive) {
+    /// Keeps in mind which requests of this server have no site: those of faces without one, and those for lost names. Where it
+    /// has neither on a listener, no request reached it there in nginx.
+    fn lose(&mut self, faces: &[Face], lost: &[String], listens: &Listens, server: &Directive) {
         for listener in listens.all.iter().map(|listen| &listen.name) {
-            let own = faces.iter().filter(|face| !good && face.listeners.contains(listener));
-            let mut names: Vec<String> = own.flat_map(|face| &face.hosts).chain(lost).cloned().collect();
-            if names.is_empty() {
+            let own = || faces.iter().filter(|face| face.listeners.contains(listener));
+            let mut names: Vec<String> = own().flat_map(|face| &face.hosts).chain(lost).cloned().collect();
+            if names.is_empty() && own().next().is_some() {
                 // Its requests are those that no other server has.
                 names.push(String::new());
             }
-            self.kept.push(Kept { listener: listener.clone(), names, nameless: false, from: server.at.clone() });
+            if !names.is_empty() {
+                self.kept.push(Kept { listener: listener.clone(), names, nameless: false, from: server.at.clone() });
+            }
         }
     }
 
