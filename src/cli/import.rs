@@ -66,6 +66,9 @@ impl Nginx {
             Ok(text) => text,
             Err(errors) => {
                 print(&if self.json { as_json(&imported, None, None) } else { imported.report.text() });
+                if !imported.listens() {
+                    return Err("no listener of these files can be imported, so there is nothing to write".to_owned());
+                }
                 eprint!("{}", errors.render(shows_color(&io::stderr())));
                 fail("this configuration would be refused, so it was not written");
                 return Ok(BAD_CONFIG);

@@ -24,6 +24,26 @@ fn what_differs_is_found_and_what_is_the_same_is_not() {
     world.is_clean();
 }
 
+/// `server_name _` is a site without names.
+#[test]
+fn a_site_without_names_is_asked_as_one_with_names() {
+    let world = World::new("compare-nameless", &["/services/", "/open"]);
+    let nginx = fs::read_to_string(&world.nginx).unwrap().replace("server_name x.test", "server_name _");
+    fs::write(&world.nginx, nginx).unwrap();
+    let _old =
+        world.old(|text| text.replace("prefix = \"/open\"\npool = \"b\"\n", "prefix = \"/open\"\ndeny = true\n"));
+    let different = world.compare(&["--stubs"]);
+    assert_eq!(different.status.code(), Some(1), "{}", said(&different));
+    assert!(
+        said(&different).contains(&format!("GET http://nobody.invalid:{}/open\n", world.old.port())),
+        "{}",
+        said(&different)
+    );
+    let number = said(&different).matches("\nsame ").count();
+    assert!(number >= 30, "only {number} requests:\n{}", said(&different));
+    world.is_clean();
+}
+
 #[test]
 fn a_difference_has_its_request_and_what_it_is() {
     let world = World::new("compare-different", &["/services/", "/open"]);

@@ -1,6 +1,6 @@
 //! One request on a connection, and its answer.
 
-use std::io::{Error, Result};
+use std::io::{Error, ErrorKind, Result};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 
@@ -21,8 +21,8 @@ pub(crate) async fn converse(
     let (status, head) = loop {
         let head = match Head::read(&mut stream).await {
             Ok(Some(head)) => head,
-            Ok(None) => return Err(sent.err().unwrap_or_else(|| Error::other("closed without an answer"))),
-            Err(error) => return Err(sent.err().unwrap_or(error)),
+            Ok(None) => return Err(sent.err().map_or_else(unanswered, closed)),
+            Err(error) => return Err(closed(sent.err().unwrap_or(error))),
         };
         let status = head.first.split(' ').nth(1).and_then(|code| code.parse::<u16>().ok());
         let status = status.ok_or_else(|| Error::other(format!("no status in {:?}", head.first)))?;
@@ -33,4 +33,16 @@ pub(crate) async fn converse(
     let empty = bodiless || matches!(status, 101 | 204 | 304);
     let body = if empty { Vec::new() } else { body(&mut stream, &head, WithoutLength::UntilClose).await? };
     Ok((status, head, body))
+}
+
+/// Who closes before all of a request was read resets the connection, or does not, by the moment: it is one outcome.
+fn closed(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => unanswered(),
+        _ => error,
+    }
+}
+
+fn unanswered() -> Error {
+    Error::other("closed without an answer")
 }

@@ -31,7 +31,7 @@ pub(super) fn requests(imported: &Imported, config: &Config, doors: &[Door], nod
     }
     let lost = lost(imported, config);
     for (number, door) in doors.iter().enumerate().filter(|(_, door)| door.old.is_some()) {
-        let hosts = lost.iter().map(String::as_str).chain(["nobody.invalid"]);
+        let hosts = lost.iter().map(String::as_str).chain([NOBODY]);
         all.extend(hosts.map(|host| Ask::get(number, door.secure, &authority(host, door), "/")));
     }
     let mut seen = HashSet::new();
@@ -66,7 +66,9 @@ fn of_door(site: &Site, locations: &[String], (number, door): (usize, &Door), no
         HostPattern::Exact(name) => name.to_string(),
         HostPattern::Wildcard(name) => format!("compared.{name}"),
     });
-    for (at, host) in hosts.enumerate() {
+    // A default site without names takes what nobody else has.
+    let nobody = (site.default && site.hosts.is_empty()).then(|| NOBODY.to_owned());
+    for (at, host) in hosts.chain(nobody).enumerate() {
         let host = authority(&host, door);
         let get = |target: &str| Ask::get(number, door.secure, &host, target);
         let paths = locations.iter().map(|words| paths(words)).filter(|paths| !paths.is_empty());
@@ -86,6 +88,9 @@ fn of_door(site: &Site, locations: &[String], (number, door): (usize, &Door), no
         }
     }
 }
+
+/// A name that no site has.
+const NOBODY: &str = "nobody.invalid";
 
 /// A port that is not the scheme's own stands in Host.
 fn authority(host: &str, door: &Door) -> String {
