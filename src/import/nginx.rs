@@ -48,6 +48,13 @@ pub struct Imported {
     draft: Draft,
 }
 
+impl Imported {
+    /// Whether something is listened on. Without that there is nothing to write.
+    pub fn listens(&self) -> bool {
+        self.draft.tables.iter().any(|table| table.head == "[[listener]]")
+    }
+}
+
 /// Imports what `input` has. `out` is where the file will be; nothing is written here.
 ///
 /// # Errors
@@ -155,7 +162,7 @@ fn told(tree: &Tree, http: &[&Directive]) -> String {
 }
 
 fn count(one: &Directive) -> usize {
-    1 + one.inside().iter().map(count).sum::<usize>()
+    1 + one.reported().map(count).sum::<usize>()
 }
 
 /// The text, after the checks of `weir check`. A site that they refuse keeps its hosts and answers 501, so that no other site

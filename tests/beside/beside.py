@@ -227,7 +227,7 @@ def by_crossplane(main_file, report):
     parsed = crossplane.parse(main_file, catch_errors=True)
     found = set()
     for config in parsed["config"]:
-        if not config["file"].endswith("/around"):
+        if not config["file"].endswith(("/around", ".map")):
             count(config["parsed"], config["file"].removeprefix("/etc/nginx/"), found)
     told = {(line["file"], line["line"], line["directive"]) for line in report["lines"] if not line["default"]}
     return [f"crossplane has {one}, the report does not" for one in (found - told)] + [f"the report has {one}, crossplane does not" for one in (told - found)]
@@ -236,9 +236,11 @@ def by_crossplane(main_file, report):
 def count(block, file, found):
     for one in block:
         found.add((file, one["line"], one["directive"]))
-        # Their lines are values.
-        if one["directive"] not in ("types", "map", "geo", "split_clients", "charset_map"):
-            count(one.get("block", []), file, found)
+        block = one.get("block", [])
+        # Their lines are values, besides includes.
+        if one["directive"] in ("types", "map", "geo", "split_clients", "charset_map"):
+            block = [inner for inner in block if inner["directive"] == "include"]
+        count(block, file, found)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ use weir::import::{Class, Imported, Input, import};
 
 use super::*;
 
-/// Blocks whose lines are values.
+/// Blocks whose lines are values, besides includes.
 const VALUES: [&str; 4] = ["types", "map", "geo", "match"];
 
 #[test]
@@ -779,6 +779,15 @@ fn what_has_no_effect_or_another_one_is_told() {
             "upstream a",
             Class::Changed,
         ),
+        // Sessions of one zone in two upstreams are those of two pools.
+        (
+            format!(
+                "upstream a {{ server 10.0.0.3; {LEARN} }} upstream b {{ server 10.0.0.4; {LEARN} }} {}",
+                site("location / { proxy_pass http://a; } location /b/ { proxy_pass http://b; }")
+            ),
+            LEARN.trim_end_matches(';'),
+            Class::Changed,
+        ),
     ];
     rows.iter().for_each(|(nginx, directive, class)| assert_class(nginx, directive, *class));
 }
@@ -1006,6 +1015,9 @@ fn the_command_writes_once_and_only_what_is_whole() {
     assert!(said(&again).contains("is there already; --force replaces it"), "{}", said(&again));
     let before = fs::read(out.join("weir.toml")).unwrap();
     let gaps = room.write("gaps.conf", &site("location / { proxy_cookie_path ~/ /x; proxy_pass http://10.0.0.3; }"));
+    let sockets = run(&room.write("sockets.conf", "server { listen unix:/run/a.sock; return 204; }"), &["--force"]);
+    assert!(said(&sockets).contains("no listener of these files can be imported"), "{}", said(&sockets));
+    assert_eq!(sockets.status.code(), Some(1));
     let refused = run(&gaps, &["--force"]);
     assert_eq!(
         (refused.status.code(), fs::read(out.join("weir.toml")).unwrap()),
@@ -1148,6 +1160,8 @@ fn control_characters_are_in_no_report_and_no_comment() {
     }
 }
 
+const LEARN: &str =
+    "sticky learn create=$upstream_cookie_JSESSIONID lookup=$cookie_JSESSIONID zone=s:1m timeout=35m;";
 const ZONE: &str = "limit_req_zone $binary_remote_addr zone=z:1m rate=5r/s";
 
 /// What is written of each site, without comments.
@@ -1241,9 +1255,10 @@ fn directives(item: &ConfigItem, file: &str, all: &mut Vec<(String, usize, Strin
     let ConfigItem::Directive(one) = item else { return };
     let Directive { name, name_span, block, .. } = one.as_ref();
     all.push((file.to_owned(), name_span.start.line, name.clone()));
-    if let Some(block) = block.as_ref().filter(|_| !VALUES.contains(&name.as_str())) {
-        block.items.iter().for_each(|item| directives(item, file, all));
-    }
+    let values = VALUES.contains(&name.as_str());
+    let includes = |item: &&ConfigItem| matches!(item, ConfigItem::Directive(one) if one.name == "include");
+    let items = block.iter().flat_map(|block| &block.items);
+    items.filter(|item| !values || includes(item)).for_each(|item| directives(item, file, all));
 }
 
 fn counted<T: Ord>(all: impl IntoIterator<Item = T>) -> BTreeMap<T, usize> {
@@ -1255,7 +1270,11 @@ fn counted<T: Ord>(all: impl IntoIterator<Item = T>) -> BTreeMap<T, usize> {
 
 fn texts_below(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let fits = |path: &PathBuf| !["html", "logs", "ssl"].contains(&path.file_name().unwrap().to_str().unwrap());
+    // Lines of a map are values.
+    let fits = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        !["html", "logs", "ssl"].contains(&name) && !name.ends_with(".map")
+    };
     let below = |path: PathBuf| if path.is_dir() { texts_below(&path) } else { vec![path] };
     entries.filter(fits).flat_map(below).collect()
 }

@@ -94,6 +94,12 @@ impl Directive {
         }
     }
 
+    /// Those of its block that get a line in the report: all, or of a map and the like the includes.
+    pub(super) fn reported(&self) -> impl Iterator<Item = &Self> {
+        let all = !self.holds_values();
+        self.values().iter().filter(move |one| all || one.name == "include" && one.words.len() == 1)
+    }
+
     /// The lines of a map and the like.
     pub(super) fn values(&self) -> &[Self] {
         self.block.as_deref().unwrap_or_default()

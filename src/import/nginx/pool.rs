@@ -146,6 +146,21 @@ impl<'a> Pools<'a> {
         verdicts.say(upstream, Changed, "[[pool]]", note);
     }
 
+    /// Says of zones of learned sessions that stand in several upstreams.
+    fn told_of_zones(&self, verdicts: &Verdicts) {
+        let mut zones: BTreeMap<&str, Vec<&Directive>> = BTreeMap::new();
+        let used = self.upstreams.values().filter(|one| self.used.contains(&one.id));
+        for one in used.flat_map(|one| one.inside()).filter(|one| one.name == "sticky" && one.word() == "learn") {
+            let zone = one.words.iter().find_map(|word| word.strip_prefix("zone="));
+            let name = zone.and_then(|zone| zone.split(':').next());
+            name.into_iter().for_each(|name| zones.entry(name).or_default().push(one));
+        }
+        for (name, lines) in zones.iter().filter(|(_, lines)| lines.len() > 1) {
+            let note = format!("zone {name} is that of several upstreams: each pool keeps sessions of its own");
+            lines.iter().for_each(|one| verdicts.say(one, Changed, "sticky", note.as_str()));
+        }
+    }
+
     fn add(
         &mut self,
         target: &Target<'_>,
@@ -184,12 +199,12 @@ impl<'a> Pools<'a> {
         }
         for one in self.upstreams.values().chain(self.streams.values()) {
             if !self.used.contains(&one.id) {
-                verdicts.say(one, Ignored, "", "no proxy_pass names it");
-                one.inside().iter().for_each(|inner| {
-                    verdicts.say(inner, Ignored, "", "no proxy_pass names this upstream");
-                });
+                let note = "no proxy_pass that is imported names it";
+                verdicts.say(one, Ignored, "", note);
+                verdicts.silence(one, note);
             }
         }
+        self.told_of_zones(verdicts);
         let nodes = Nodes::of(&mut self.drafts);
         (self.drafts.into_iter().map(|draft| draft.table).collect(), nodes)
     }

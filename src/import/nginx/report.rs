@@ -173,7 +173,7 @@ fn tell(one: &Directive, said: &BTreeMap<usize, Verdict>, level: &Level<'_>, lin
     lines.push(new_line(&one.name, &one.said(), &one.at, class, key, &note, false));
     let lost = class >= Class::Missing || matches!(level, Level::Lost(_));
     let level = if lost { Level::Lost(&one.name) } else { Level::In(&one.name) };
-    one.inside().iter().for_each(|inner| tell(inner, said, &level, lines));
+    one.reported().for_each(|inner| tell(inner, said, &level, lines));
 }
 
 fn new_line(directive: &str, args: &str, at: &Origin, class: Class, key: &str, note: &str, default: bool) -> Line {

@@ -86,6 +86,7 @@ pub(super) fn leads_all_away(one: &Directive) -> bool {
 /// The table `redirect` for this replacement. nginx puts the query behind it, unless it ends with a question mark.
 fn target(to: &str, all: bool, status: u16) -> Option<(String, Class, &'static str)> {
     let (to, keeps) = to.strip_suffix('?').map_or((to, true), |to| (to, false));
+    let to = &decoded(to)?;
     if to.contains("$request_uri") {
         let (class, note) = if keeps { (Better, "nginx would send a query twice") } else { (Same, "") };
         return Some((redirect(to, status, false)?, class, note));
@@ -95,6 +96,28 @@ fn target(to: &str, all: bool, status: u16) -> Option<(String, Class, &'static s
         return Some((redirect(&format!("{base}$request_uri"), status, false)?, class, note));
     }
     Some((redirect(to, status, keeps)?, Same, ""))
+}
+
+/// What nginx makes of escapes in where a `rewrite` leads: it decodes those of visible letters above `%`. Nothing where that makes
+/// a query of it, behind which nginx puts that of the request wrongly.
+fn decoded(to: &str) -> Option<String> {
+    let mut parts = to.split('%');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let code = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()).map(char::from);
+        match (code, part.get(2..)) {
+            (Some('?'), _) => return None,
+            (Some(letter), Some(rest)) if letter > '%' && letter.is_ascii_graphic() => {
+                text.push(letter);
+                text.push_str(rest);
+            }
+            _ => {
+                text.push('%');
+                text.push_str(part);
+            }
+        }
+    }
+    Some(text)
 }
 
 /// The key of a route for these requests, and its value.
@@ -128,6 +151,8 @@ mod tests {
             ("https://b.c/y?", false, Some("{ to = \"https://b.c/y\", status = 301 }"), Same),
             ("/new/$1", false, None, Same),
             ("https://$host/$1", false, None, Same),
+            ("/%41%20%25%2fx?", false, Some("{ path = \"/A%20%25/x\", status = 301 }"), Same),
+            ("/a%3Fb", false, None, Same),
         ];
         for (to, all, table, class) in cases {
             let found = target(to, all, 301);
