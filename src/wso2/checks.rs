@@ -65,7 +65,7 @@ checks! {
     SHARED, "shared-database", SOURCES, "the shared database is a server, at the same URL and user from all nodes, that of `[cluster.database]`, and not a node's own one, and has a password; no two datasources have one name; the driver is a known one that fits the URL; other databases are the same";
     USERS, "users", USER_MGT, "the datasource of the users is there; between several nodes it is a server and the same database, and administrator, roles and user store are the same";
     ADMIN, "admin-password", USER_MGT, "the administrator's password is not the one that WSO2 ships";
-    SOCKET_TIMEOUT, "socket-timeout", PASSTHRU, "`http.socket.timeout` is not shorter than the pool waits, and longer than it keeps idle connections";
+    SOCKET_TIMEOUT, "socket-timeout", PASSTHRU, "`http.socket.timeout` is not shorter than the pool waits (180 s beside 5 minutes, as both are shipped, is not told), and longer than it keeps idle connections";
     SHUTDOWN, "shutdown-wait", PASSTHRU, "`transport.listener.shutdown.wait.sec` is 30 or more, so that a stop cuts no request";
     WORKER_NODE, "worker-node", START, "`-DworkerNode=true` is not there on EI 6, which does not start with it, nor on a manager";
     OPTIONS, "start-options", START, "`-Dsetup` is not left over, and `-Dhazelcast.config` does not replace axis2.xml";

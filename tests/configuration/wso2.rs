@@ -271,6 +271,8 @@ pub(super) const FAULTS: &[Fault] = &[
     (&[("worker1/conf/etc/hazelcast.xml", "", "<hazelcast/>")], "hazelcast", ("worker1/conf/etc/hazelcast.xml", "<hazelcast"), "do not count"),
     (&[("worker1/conf/hazelcast.properties", "", "hazelcast.rest.enabled=true\n")], "hazelcast", ("worker1/conf/hazelcast.properties", "rest"), "without a password"),
     (&[(C, "<Version>6.1.1", "<Version>6.4.0")], "product", (C, "<Version>"), "manager is WSO2 Enterprise Integrator 6.1.1"),
+    (&[(A, ">wso2.esb.domain</parameter>", ">wso2.esb.domain </parameter>")], "domain", (A, "wso2.esb.domain </"), "domain is \"wso2.esb.domain \""),
+    (&[(A, ">wso2.esb.domain</parameter>", ">\n  wso2.esb.domain\n  </parameter>")], "domain", (A, "  wso2.esb.domain"), "domain is \"\\n  wso2.esb.domain\\n  \""),
     (&[(A, "name=\"domain\"", "name=\" domain\"")], "domain", (A, "<clustering"), "domain is not there"),
     (&[(A, "name=\"domain\"", "name=\" domain\"")], "parameters", (A, "\" domain\""), "did you mean \"domain\""),
     (&[(A, "<parameter name=\"AvoidInitiation\">true</parameter>", "")], "parameters", (A, "<clustering"), "before it is able to"),

@@ -106,8 +106,14 @@ impl<'a> Element<'a> {
         names.iter().filter_map(|name| of(name)).collect()
     }
 
-    /// Its own text. An empty one has the element's place.
+    /// Its own text without the blanks around it. An empty one has the element's place.
     pub(crate) fn text(&self) -> Written {
+        let whole = self.whole_text();
+        Written { text: trimmed(&whole.text).to_owned(), ..whole }
+    }
+
+    /// Its own text with the blanks around it. Its place is that of the text.
+    pub(crate) fn whole_text(&self) -> Written {
         let mut written = Written { text: String::new(), at: self.at() };
         for node in self.node.children().filter(Node::is_text) {
             let (range, text) = (node.range(), node.text().unwrap_or_default());
@@ -118,7 +124,7 @@ impl<'a> Element<'a> {
             }
             written.text.push_str(text);
         }
-        Written { text: trimmed(&written.text).to_owned(), ..written }
+        written
     }
 
     /// The text of a child. `None`: there is no such child, or it is empty.

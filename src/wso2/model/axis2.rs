@@ -127,5 +127,12 @@ fn receiver(element: Element<'_>) -> Receiver {
 }
 
 fn parameters(element: Element<'_>) -> Vec<(Written, Written)> {
-    element.children("parameter").filter_map(|one| Some((one.raw("name")?, one.text()))).collect()
+    let value = |one: &Element<'_>| match one.text() {
+        // Servers trim the other parameters. Of this one blanks are part of the name by which members find each other.
+        said if one.attribute("name").is_some_and(|name| name.text == "domain") && !said.text.is_empty() => {
+            one.whole_text()
+        }
+        said => said,
+    };
+    element.children("parameter").filter_map(|one| Some((one.raw("name")?, value(&one)))).collect()
 }

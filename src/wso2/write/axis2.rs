@@ -36,7 +36,7 @@ pub(crate) fn fix(fixing: &Fixing<'_>, root: Element<'_>) -> Option<Vec<Edit>> {
     let node = fixing.node.node;
     match fixing.finding.check {
         SCHEME => set("membershipScheme", cluster.map(|cluster| cluster.membership.into())?),
-        DOMAIN => set("domain", cluster?.domain.as_deref()?),
+        DOMAIN => domain(clustering, cluster?.domain.as_deref()?),
         MEMBER_HOST => set("localMemberHost", &host(fixing)?),
         MEMBER_PORT => set("localMemberPort", &fixing.member_port(node)?.to_string()),
         PATTERN => set("clusteringPattern", pattern(fixing)?),
@@ -72,6 +72,14 @@ fn parameter(parent: Element<'_>, name: &str, value: &str) -> Option<Vec<Edit>> 
     }
     let new = Markup::of("parameter", value).with("name", name);
     parent.insert(&[new], name, &[before_members(parent)])
+}
+
+/// Sets the domain, of which blanks around it would be a part.
+fn domain(clustering: Element<'_>, domain: &str) -> Option<Vec<Edit>> {
+    let mut edits = parameter(clustering, "domain", domain).unwrap_or_default();
+    let written = clustering.children("parameter").find(|one| one.attribute("name") == Some("domain"));
+    edits.extend(written.and_then(Element::without_blanks).unwrap_or_default());
+    (!edits.is_empty()).then_some(edits)
 }
 
 /// The last parameter that has nothing but a text: a new one is found there.

@@ -15,9 +15,13 @@ pub(crate) struct Layout<'a> {
 impl<'a> Layout<'a> {
     pub(crate) fn of(text: &'a str) -> Self {
         let newline = newline(text);
-        let indents = text.lines().filter(|line| line.trim_start().starts_with('<')).map(blanks);
-        let unit = indents.filter(|indent| !indent.is_empty()).min_by_key(|indent| indent.len());
-        Self { text, newline, unit: unit.unwrap_or("    ").to_owned() }
+        let elements = text.lines().filter(|line| line.trim_start().starts_with('<'));
+        let indents: Vec<&str> = elements.map(blanks).filter(|indent| !indent.is_empty()).collect();
+        // A file that has spaces may have a tab here and there.
+        let tabs = |indent: &&&str| indent.starts_with('\t');
+        let by_tabs = indents.iter().filter(tabs).count() * 2 > indents.len();
+        let unit = indents.iter().filter(|indent| tabs(indent) == by_tabs).min_by_key(|indent| indent.len());
+        Self { text, newline, unit: unit.unwrap_or(&"    ").to_string() }
     }
 
     /// The end of a line and the blanks with which the next one begins.
@@ -67,4 +71,16 @@ pub(crate) fn own_line(text: &str, range: &Range<usize>) -> Option<Range<usize>>
     let end = after.find('\n')? + 1;
     let is_alone = before.get(start..)?.trim().is_empty() && after.get(..end)?.trim().is_empty();
     is_alone.then(|| start..range.end + end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tab_among_spaces_is_no_unit() {
+        assert_eq!(Layout::of("<a>\n    <b>\n        <c/>\n\t<d/>\n    </b>\n</a>\n").unit, "    ");
+        assert_eq!(Layout::of("<a>\n\t<b>\n\t\t<c/>\n  <d/>\n\t</b>\n</a>\n").unit, "\t");
+        assert_eq!(Layout::of("<a/>\n").unit, "    ");
+    }
 }

@@ -120,6 +120,15 @@ impl<'a> Element<'a> {
         }])
     }
 
+    /// Takes the blanks around its text away, where it has nothing but a text.
+    pub(crate) fn without_blanks(self) -> Option<Vec<Edit>> {
+        let (content, pieces) = (self.content()?, self.pieces());
+        let [text] = pieces.as_slice() else { return None };
+        let around = [content.start..text.start, text.end..content.end];
+        let is_text = self.node.children().all(|child| child.is_text());
+        is_text.then(|| around.into_iter().filter(|blanks| !blanks.is_empty()).map(Edit::remove).collect())
+    }
+
     /// Its texts without the blanks around them, as they are written; sections of CDATA whole.
     fn pieces(self) -> Vec<Range<usize>> {
         let Some(content) = self.content() else { return Vec::new() };
