@@ -125,6 +125,13 @@ fn secret(dir: Option<&StateDir>, new_secret: [u8; 32]) -> ([u8; 32], bool) {
     (*known.as_ref().unwrap_or(&new_secret), known.is_ok())
 }
 
+/// A configuration that was read again. Until it runs, the one that runs may get other addresses and weights, and no other
+/// settings.
+pub(crate) struct Candidate {
+    prepared: Prepared,
+    changes: Changes,
+}
+
 /// How a reload ended.
 pub(crate) struct Reloaded {
     /// The generation that runs now and what changed, or what is wrong with the configuration.
@@ -253,9 +260,27 @@ impl Reloader {
         self.threads.drain(&held);
     }
 
-    /// Reads the file again and runs the new configuration. When something is wrong with it, nothing changes.
-    pub(crate) async fn reload(&mut self, by: &OrderedBy) -> Reloaded {
-        let (outcome, text) = match self.try_reload().await.map_err(config::first_of) {
+    /// Reads the files again, and prepares what they say. It may take as long as the disk does.
+    pub(crate) fn reading(&self) -> impl FnOnce() -> Result<Candidate, Vec<Problem>> + Send + use<> {
+        let (path, control, tickets) = (self.path.clone(), Arc::clone(&self.control), Arc::clone(&self.tickets));
+        move || {
+            let before = control.current.load_full();
+            let running = &before.snapshot.config;
+            let mut config = config::load_after(&path, running).map_err(|errors| errors.0)?;
+            config.warnings.extend(control.at_start.needs_restart(&config));
+            let changes = config::changes(running, &config);
+            let prepared = Prepared::new(Arc::new(config), Some(&before), &tickets, &control.observer)?;
+            Ok(Candidate { prepared, changes })
+        }
+    }
+
+    /// Runs what was read. When something is wrong with it, nothing changes.
+    pub(crate) async fn reload(&mut self, read: Result<Candidate, Vec<Problem>>, by: &OrderedBy) -> Reloaded {
+        let tried = match read {
+            Ok(candidate) => self.try_reload(candidate).await,
+            Err(problems) => Err(problems),
+        };
+        let (outcome, text) = match tried.map_err(config::first_of) {
             Ok((generation, changes)) => {
                 let text = in_words(generation.snapshot.generation, &changes);
                 (Ok((generation, changes.first(KEPT))), text)
@@ -271,19 +296,15 @@ impl Reloader {
         Reloaded { outcome, text }
     }
 
-    async fn try_reload(&mut self) -> Result<(Arc<Generation>, Changes), Vec<Problem>> {
-        let before = self.control.current.load_full();
-        let mut config = config::load_after(&self.path, &before.snapshot.config).map_err(|errors| errors.0)?;
-        config.warnings.extend(self.control.at_start.needs_restart(&config));
-        let config = Arc::new(config);
-        let observer = Arc::clone(&self.control.observer);
-        let prepared = Prepared::new(Arc::clone(&config), Some(&before), &self.tickets, &observer)?;
-        let opened = bind_new(&config, &self.bound, self.threads.count(), &mut Inherited::default())?;
-        listen(&config, &opened)?;
+    async fn try_reload(&mut self, candidate: Candidate) -> Result<(Arc<Generation>, Changes), Vec<Problem>> {
+        let Candidate { prepared, changes } = candidate;
+        let config = prepared.config();
+        let opened = bind_new(config, &self.bound, self.threads.count(), &mut Inherited::default())?;
+        listen(config, &opened)?;
         let refused = |what| vec![Problem { at: config.admin.at.clone(), what, advice: String::new() }];
-        self.naming.prepare(&config).await.map_err(refused)?;
-        let changes = config::changes(&before.snapshot.config, &config);
+        self.naming.prepare(config).await.map_err(refused)?;
         // From here on nothing can fail.
+        let before = self.control.current.load_full();
         let number = before.snapshot.generation + 1;
         let generation = self.swap(prepared, number, &before, opened);
         log_warnings(&self.control, &generation);

@@ -1,7 +1,6 @@
 //! Draws problems for a person: the excerpt, a mark under the wrong part, and what would be right.
 
 use std::collections::HashMap;
-use std::fs;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -9,7 +8,8 @@ use ariadne::{Color, Config, IndexType, Label, Report, ReportKind, Source};
 
 use super::errors;
 use super::errors::{Errors, Problem};
-use super::secrets;
+use super::source::MOST as MOST_BYTES;
+use super::{regular, secrets};
 
 /// The most problems that are drawn. A file in another language is wrong on every line, and the first lines show that.
 const MOST: usize = 40;
@@ -75,7 +75,8 @@ struct Texts<'a> {
 
 impl Texts<'_> {
     fn of(&mut self, path: &PathBuf) -> Option<&str> {
-        let text = || self.read.get(path).cloned().or_else(|| fs::read_to_string(path).ok());
+        let now = || String::from_utf8(regular::read(path, MOST_BYTES).ok()?).ok();
+        let text = || self.read.get(path).cloned().or_else(now);
         self.drawn.entry(path.clone()).or_insert_with(|| text().map(harmless)).as_deref()
     }
 }
@@ -89,7 +90,6 @@ fn harmless(text: String) -> String {
 /// cannot be read or has changed.
 fn with_excerpt(problem: &Problem, word: Word, color: bool, texts: &mut Texts<'_>) -> Option<String> {
     if problem.at.line == 0 {
-        // The file may be a pipe, and reading it would wait for a writer.
         return None;
     }
     let text = texts.of(&problem.at.file)?;

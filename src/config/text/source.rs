@@ -80,7 +80,7 @@ impl fmt::Debug for Texts {
 }
 
 /// Much more than anybody writes by hand. A wrong path (a disk, a core dump) must not fill the memory.
-const MOST: u64 = 16 << 20;
+pub(super) const MOST: u64 = 16 << 20;
 
 /// The whole file, or what is wrong with it and what would be right.
 pub(crate) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, (String, &'static str)> {

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
 use super::handover::taking::Taking;
+use super::reloading::next_read;
 use super::restart;
 use super::running::{Running, save, summary};
 use super::signals::{Signalled, Signals};
@@ -68,7 +69,7 @@ impl Running {
         let mut able = pin!(able(Arc::clone(&self.control), first_rounds, taking));
         let mut ready = false;
         loop {
-            let free = ready && self.upgrading.is_none();
+            let free = ready && self.reading.is_none() && self.upgrading.is_none();
             tokio::select! {
                 taken = &mut able, if !ready => {
                     self.let_clients_in(taken)?;
@@ -90,11 +91,11 @@ impl Running {
                         return Ok(());
                     }
                 },
-                Some(request) = self.reload_requests.recv(), if free => {
-                    // The caller may have gone away in the meantime. The journal and systemd's status report what was wrong.
-                    let _ = request.answer.send(self.reload(request.by, request.unrecorded).await);
+                Some(request) = self.reload_requests.recv(), if free => self.begin_reload(request).await,
+                read = next_read(&mut self.reading) => self.end_reload(read).await,
+                Some(request) = self.upgrade_requests.recv(), if ready && self.reading.is_none() => {
+                    self.begin_upgrade(request).await;
                 }
-                Some(request) = self.upgrade_requests.recv(), if ready => self.begin_upgrade(request).await,
                 step = next_step(&mut self.upgrading) => self.upgrade_step(step).await,
                 Some(answer) = self.weights_requests.recv() => {
                     // The caller may have gone away in the meantime.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::admin_side::AdminSide;
+use super::reloading::Reading;
 use super::upgrading::Upgrading;
 use crate::config::Config;
 use crate::control::actor::OrderedBy;
@@ -20,17 +21,15 @@ use crate::control::changes::stored::StoredOrders;
 use crate::control::cluster;
 use crate::control::probing::FirstRounds;
 use crate::control::reload::at_start::AtStart;
-use crate::control::reload::{FirstGeneration, Reloaded, Reloader};
+use crate::control::reload::{FirstGeneration, Reloader};
 use crate::control::sampling::Sampling;
-use crate::control::state::{
-    Control, LastReload, ReloadRefusal, ReloadRequest, Unrecorded, UpgradeRequest, WeightsRequest,
-};
+use crate::control::state::{Control, ReloadRequest, UpgradeRequest, WeightsRequest};
 use crate::control::store::SLOW_DISK;
 use crate::control::store::audit::{self, Change};
 use crate::control::store::sessions;
 use crate::control::{gauges, operators};
 use crate::observe::Observer;
-use crate::observe::notify::{Notifier, monotonic_microseconds};
+use crate::observe::notify::Notifier;
 use crate::proxy::accept::threads::Threads;
 use crate::proxy::generation::Generation;
 use crate::proxy::io::descriptors;
@@ -54,6 +53,7 @@ pub(super) struct Running {
     pub(super) reload_requests: mpsc::Receiver<ReloadRequest>,
     pub(super) weights_requests: mpsc::Receiver<WeightsRequest>,
     pub(super) upgrade_requests: mpsc::Receiver<UpgradeRequest>,
+    pub(super) reading: Option<Reading>,
     pub(super) upgrading: Option<Upgrading>,
     pub(super) admin: AdminSide,
     pub(super) notifier: Arc<Notifier>,
@@ -120,6 +120,7 @@ impl Running {
             reload_requests,
             weights_requests,
             upgrade_requests,
+            reading: None,
             upgrading: None,
             admin,
             notifier,
@@ -129,41 +130,6 @@ impl Running {
             orders_write: None,
         };
         Ok((running, first_rounds))
-    }
-
-    /// Reads the configuration again.
-    pub(super) async fn reload(&mut self, by: OrderedBy, unrecorded: Unrecorded) -> Result<u64, ReloadRefusal> {
-        let recorded = self.record("reload", &by, "asked".to_owned()).await;
-        if let (Err(why), Unrecorded::Refused) = (recorded, unrecorded) {
-            return Err(ReloadRefusal::Unrecorded(why));
-        }
-        self.notifier.reloading(monotonic_microseconds());
-        log::info!("a reload is ordered by {by}");
-        let Reloaded { outcome, text } = self.reloader.reload(&by).await;
-        // Where this fails, the journal has it, and the line before says that it was asked for.
-        let _ = self.record("reload", &by, text).await;
-        let problems = outcome.as_ref().err().cloned().unwrap_or_default();
-        let changes = outcome.as_ref().map_or_else(|_| Vec::new(), |(_, changes)| changes.clone());
-        let generation = self.control.current.load().snapshot.generation;
-        self.control.note_reload(LastReload { at: SystemTime::now(), by, generation, problems, changes });
-        match outcome {
-            Ok((generation, changes)) => {
-                let text = summary(&generation);
-                log::info!("reloaded {}: {text}", self.path.display());
-                changes.iter().for_each(|change| log::info!("changed: {change}"));
-                self.notifier.ready(&text);
-                Ok(generation.snapshot.generation)
-            }
-            Err(problems) => {
-                let kept = self.control.current.load().snapshot.generation;
-                for problem in &problems {
-                    log::error!("reload refused, generation {kept} keeps running: {problem}");
-                }
-                let first = problems.first().map_or_else(String::new, ToString::to_string);
-                self.notifier.ready(&format!("reload refused, generation {kept} keeps running: {first}"));
-                Err(ReloadRefusal::Problems(problems))
-            }
-        }
     }
 
     /// Writes a reload or an upgrade down. A disk that hangs must not stop probes, signals and the watchdog.
@@ -200,6 +166,7 @@ impl Running {
         cluster::every_second(&self.control);
         self.orders_due |= operators::upkeep(&self.control);
         self.write_orders();
+        self.tell_of_slow_reading();
         descriptors::read_limit();
     }
 

@@ -1,0 +1,96 @@
+//! A reload that has begun: its files are read beside the control thread, since a disk may hang. Signals, probes and the watchdog
+//! do not wait for it.
+
+use std::time::{Instant, SystemTime};
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::running::{Running, summary};
+use crate::config::{Place, Problem};
+use crate::control::actor::OrderedBy;
+use crate::control::reload::{Candidate, Reloaded};
+use crate::control::state::{LastReload, ReloadRefusal, ReloadRequest, Unrecorded};
+use crate::control::store::SLOW_DISK;
+use crate::observe::notify::monotonic_microseconds;
+
+/// A reload whose files are being read.
+pub(super) struct Reading {
+    task: JoinHandle<Result<Candidate, Vec<Problem>>>,
+    by: OrderedBy,
+    answer: oneshot::Sender<Result<u64, ReloadRefusal>>,
+    since: Instant,
+    /// That it takes long was said.
+    told: bool,
+}
+
+/// What the reading came to.
+pub(super) type Done = Result<Candidate, Vec<Problem>>;
+
+/// What a reload is waited for; never, where there is none.
+pub(super) async fn next_read(reading: &mut Option<Reading>) -> Done {
+    let Some(Reading { task, .. }) = reading else { return std::future::pending().await };
+    // It fails only where the reading panicked.
+    task.await.unwrap_or_else(|error| {
+        let what = format!("the files could not be read: {error}");
+        Err(vec![Problem { at: Place::default(), what, advice: String::new() }])
+    })
+}
+
+impl Running {
+    /// Writes down that a reload is ordered, and has its files read.
+    pub(super) async fn begin_reload(&mut self, ReloadRequest { by, unrecorded, answer }: ReloadRequest) {
+        let recorded = self.record("reload", &by, "asked".to_owned()).await;
+        if let (Err(why), Unrecorded::Refused) = (recorded, unrecorded) {
+            // The caller may have gone away in the meantime.
+            let _ = answer.send(Err(ReloadRefusal::Unrecorded(why)));
+            return;
+        }
+        self.notifier.reloading(monotonic_microseconds());
+        log::info!("a reload is ordered by {by}");
+        let task = tokio::task::spawn_blocking(self.reloader.reading());
+        self.reading = Some(Reading { task, by, answer, since: Instant::now(), told: false });
+    }
+
+    /// Runs what was read, or tells why not.
+    pub(super) async fn end_reload(&mut self, read: Done) {
+        let Some(Reading { by, answer, .. }) = self.reading.take() else { return };
+        let Reloaded { outcome, text } = self.reloader.reload(read, &by).await;
+        // Where this fails, the journal has it, and the line before says that it was asked for.
+        let _ = self.record("reload", &by, text).await;
+        let problems = outcome.as_ref().err().cloned().unwrap_or_default();
+        let changes = outcome.as_ref().map_or_else(|_| Vec::new(), |(_, changes)| changes.clone());
+        let generation = self.control.current.load().snapshot.generation;
+        self.control.note_reload(LastReload { at: SystemTime::now(), by, generation, problems, changes });
+        let outcome = match outcome {
+            Ok((generation, changes)) => {
+                let text = summary(&generation);
+                log::info!("reloaded {}: {text}", self.path.display());
+                changes.iter().for_each(|change| log::info!("changed: {change}"));
+                self.notifier.ready(&text);
+                Ok(generation.snapshot.generation)
+            }
+            Err(problems) => {
+                let kept = self.control.current.load().snapshot.generation;
+                for problem in &problems {
+                    log::error!("reload refused, generation {kept} keeps running: {problem}");
+                }
+                let first = problems.first().map_or_else(String::new, ToString::to_string);
+                self.notifier.ready(&format!("reload refused, generation {kept} keeps running: {first}"));
+                Err(ReloadRefusal::Problems(problems))
+            }
+        };
+        // The caller may have gone away in the meantime. The journal and systemd's status report what was wrong.
+        let _ = answer.send(outcome);
+    }
+
+    /// Says once of a reload that its files take long.
+    pub(super) fn tell_of_slow_reading(&mut self) {
+        let Some(reading) = self.reading.as_mut().filter(|one| !one.told && one.since.elapsed() >= SLOW_DISK) else {
+            return;
+        };
+        reading.told = true;
+        let seconds = SLOW_DISK.as_secs();
+        log::warn!("reload: the files are still being read after {seconds} s; what runs goes on, other reloads wait");
+    }
+}
