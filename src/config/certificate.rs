@@ -4,6 +4,7 @@
 //! makes it panic. It never writes files, and no message contains bytes of a key.
 
 mod finding;
+mod identity;
 mod judge;
 mod key;
 mod leaf;
@@ -27,9 +28,10 @@ use self::judge::Case;
 use super::HostPattern;
 
 pub use self::finding::Finding;
+pub use self::identity::Identity;
 pub use self::leaf::{Leaf, day, subject_of};
 pub use self::pin::{key_pin, key_pin_of, pin_of, pin_text};
-pub use self::roots::{roots, system_roots};
+pub use self::roots::{revocation_lists, roots, system_roots};
 pub use self::shipped::shipped_with;
 
 /// A chain and its key, which TLS can use.

@@ -164,7 +164,7 @@ fn of_sites(before: &Config, now: &Config) -> Vec<String> {
     let old: HashMap<&str, &Site> = before.sites.iter().map(|site| (&*site.name, site)).collect();
     let kept = now.sites.iter().filter_map(|site| Some((*old.get(&*site.name)?, site)));
     kept.flat_map(|(old, new)| {
-        let one = [order_of_routes(old, new), certificate(old, new)];
+        let one = [order_of_routes(old, new), certificate(old, new), client_auth(old, new)];
         one.into_iter().flatten().chain(error_pages(old, new))
     })
     .collect()
@@ -187,6 +187,12 @@ fn certificate(old: &Site, new: &Site) -> Option<String> {
     }
     let [until, then] = [&before, &after].map(|certificate| day(certificate.pair.leaf.not_after));
     Some(format!("site {}: another certificate, valid until {then} (before: until {until})", new.name))
+}
+
+fn client_auth(old: &Site, new: &Site) -> Option<String> {
+    let (before, after) = (old.client_auth.as_ref()?, new.client_auth.as_ref()?);
+    let same = before.authorities == after.authorities && before.revoked == after.revoked;
+    (!same).then(|| format!("site {}: client-auth believes other certificates: its files hold something else", new.name))
 }
 
 fn error_pages(old: &Site, new: &Site) -> Vec<String> {

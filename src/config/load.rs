@@ -129,6 +129,7 @@ fn assemble(files: &[Section<'_>], judging: Judging<'_>) -> Config {
     };
     let mut used = UsedHosts::default();
     config.sites = each(&sites, |i, section| site::read(section, site_names.name(i), &context, &mut used));
+    site::client_auth::guard(&mut config.sites);
     if let Some(main) = files.first() {
         config.cluster = cluster::read(main, (&node_names, &config.nodes), &site_names);
         unused::warn(&config, main.problems);

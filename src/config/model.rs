@@ -11,6 +11,7 @@ use super::text::errors::{Place, Problem};
 use super::text::source::Texts;
 
 mod admin;
+mod client_auth;
 mod cluster;
 mod edits;
 mod error_page;
@@ -22,12 +23,13 @@ mod sticky;
 mod tracing;
 
 pub use super::text::choices::{
-    CookieSameSite, Deployment, LogFormat, Membership, OnLost, ProbeKind, RequestIds, RequestValue, Right, SameSite,
+    ClientAuthMode, CookieSameSite, Deployment, LogFormat, Membership, OnLost, ProbeKind, RequestIds, RequestValue, Right, SameSite,
     TlsVersion, Traces, WhenNone,
 };
 pub use admin::{
     ADMIN_SOCKET, Admin, AdminCertificate, AdminSocket, AdminTls, AdminToken, LONGEST_SOCKET, MetricsAddress,
 };
+pub use client_auth::ClientAuth;
 pub use cluster::{Cluster, ClusterDatabase, ClusterMember};
 pub use edits::{CookieFlags, Cookies, Edits, FieldValue, NewDomain, ValuePart};
 pub use error_page::{ErrorPage, ErrorPages};

@@ -1,6 +1,7 @@
 //! `[[site]]`: host names on listeners, and where requests for them are sent.
 
 mod changed_paths;
+pub(crate) mod client_auth;
 mod closed;
 mod covered;
 mod error_pages;
@@ -21,7 +22,7 @@ use super::text::section::Section;
 use super::text::value::Text;
 use super::text::words::{is_token, quoted};
 use super::values::edits;
-use super::values::edits::Direction;
+use super::values::edits::{Direction, Lacks};
 use super::values::limits;
 use super::values::names::Names;
 use super::values::pairs;
@@ -53,16 +54,19 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, context: &SiteContext<
         used.nameless(section, &listeners, context);
     }
     let hosts: Vec<HostPattern> = hosts.into_iter().map(|(host, _)| host).collect();
-    let without_ids = edits::without_ids(listeners.iter().filter_map(|index| context.listeners.get(*index)));
+    let on = || listeners.iter().filter_map(|index| context.listeners.get(*index));
+    let client_auth = client_auth::read(section, passthrough, on());
+    let lacks = Lacks { ids: edits::without_ids(on()), certificates: client_auth.is_none() };
     let mut site = Site {
         certificate: if passthrough { None } else { read_certificate(section, &listeners, &hosts, context) },
         passthrough,
+        client_auth,
         pool: section.text("pool").map(|pool| context.pool_names.find(&pool).unwrap_or(0)),
         routes: Vec::new(),
         access: limits::access(section),
         rate: limits::rate(section),
-        request_headers: edits::read(section, Direction::ToNode, without_ids),
-        response_headers: edits::read(section, Direction::ToClient, without_ids),
+        request_headers: edits::read(section, Direction::ToNode, lacks),
+        response_headers: edits::read(section, Direction::ToClient, lacks),
         error_pages: error_pages::read(section),
         explain: section.flag("explain"),
         max_body: section.optional_size("max-body"),

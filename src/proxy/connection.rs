@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::Notify;
 
+use super::client::shown::Shown;
 use super::generation::{Limits, ListenerRef};
 use super::worker::{OpenConnection, Worker};
 use crate::config::RequestIds;
@@ -69,10 +70,11 @@ impl ThreadListener {
 }
 
 /// The result of a TLS handshake.
-#[derive(Clone, Copy, Debug)]
 pub(crate) struct TlsFacts {
     /// `TLSv1.2` or `TLSv1.3`, as nginx writes it.
     pub(crate) version: &'static str,
+    /// `Some`: it was for a site that asks for certificates.
+    pub(crate) shown: Option<Box<Shown>>,
 }
 
 /// An address as text. The array is long enough for every address, so no connection needs an allocation for it.
@@ -187,8 +189,13 @@ impl Connection {
     }
 
     /// The result of the TLS handshake.
-    pub(crate) fn tls(&self) -> Option<TlsFacts> {
-        self.tls
+    pub(crate) fn tls(&self) -> Option<&TlsFacts> {
+        self.tls.as_ref()
+    }
+
+    /// What the client has shown to a site that asks for certificates.
+    pub(crate) fn shown(&self) -> Option<&Shown> {
+        self.tls.as_ref()?.shown.as_deref()
     }
 
     /// Whether the connection uses HTTP/2.

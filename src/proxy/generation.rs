@@ -13,6 +13,7 @@ use rustls::ServerConfig;
 
 pub(crate) use self::listener::{Limits, RunningListener};
 pub(crate) use self::preparing::Prepared;
+use super::client::tls::asking::Believed;
 use super::node::NodeTls;
 use crate::observe::Observer;
 use crate::observe::access_log::{AccessLog, LineFormatter, RequestEntry, UnroutedEntry};
@@ -67,6 +68,8 @@ impl ListenerRef {
 pub(crate) struct RunningSite {
     pub(crate) access: AccessLog,
     pub(crate) errors: Option<Arc<LogQueue>>,
+    /// `Some`: its clients are asked for a certificate.
+    pub(crate) believed: Option<Arc<Believed>>,
     pub(crate) counters: Arc<SiteCounters>,
     /// The counters for each pool that the site sends to, by member. The last one is for requests without a node.
     routes: Vec<(usize, Vec<Arc<RouteCounters>>)>,

@@ -68,6 +68,8 @@ impl User {
         for site in &config.sites {
             let files = site.certificate.iter().flat_map(|certificate| [&certificate.chain, &certificate.key]);
             found.extend(files.filter_map(|file| self.problem(&site.at, file, READ)));
+            let of_clients = site.client_auth.iter().flat_map(|auth| [Some(&auth.ca), auth.crl.as_ref()]);
+            found.extend(of_clients.flatten().filter_map(|file| self.problem(&site.at, file, READ)));
             let pages = site.error_pages.pages.iter().map(|(_, page)| &page.file);
             found.extend(pages.filter_map(|file| self.problem(&site.at, file, READ)));
             found.extend(self.logs(&site.at, &site.logs));

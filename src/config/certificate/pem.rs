@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use rustls_pki_types::pem::{Error, PemObject};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use x509_parser::parse_x509_certificate;
 
 use super::finding::Finding;
@@ -18,6 +18,18 @@ pub(super) fn certificates(file: &Path, wanted: &str) -> Result<Vec<CertificateD
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let found = found.map_err(|error| damaged(file, &error))?;
     if found.is_empty() { Err(no_certificate(file, wanted, &text)) } else { Ok(found) }
+}
+
+/// Every list of revoked certificates of the file, at least one.
+pub(super) fn revocation_lists(file: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Finding> {
+    let text = read(file, "list of revoked certificates")?;
+    let found: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(&text).collect();
+    let found = found.map_err(|error| damaged(file, &error))?;
+    if found.is_empty() {
+        let advice = "a list in DER becomes one with `openssl crl -inform DER -in FILE -out FILE.pem`";
+        return Err(Finding::fatal(file, "the file holds no list of revoked certificates in PEM", advice));
+    }
+    Ok(found)
 }
 
 /// The private key of the file. A file with several keys is refused, because it is not clear which one to use.

@@ -33,6 +33,11 @@ impl FieldValue {
     pub fn takes(&self, value: RequestValue) -> bool {
         self.0.contains(&ValuePart::Request(value))
     }
+
+    /// Whether something of the client's certificate is a part of it.
+    pub fn takes_certificate(&self) -> bool {
+        self.0.iter().any(|part| matches!(part, ValuePart::Request(value) if value.is_of_certificate()))
+    }
 }
 
 /// A value that is the same for every request.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::client_auth::ClientAuth;
 use super::edits::Edits;
 use super::error_page::ErrorPages;
 use super::limits::{Access, Rate};
@@ -30,6 +31,8 @@ pub struct Site {
     pub passthrough: bool,
     /// Present exactly when the site is on a TLS listener and does not pass TLS through.
     pub certificate: Option<Arc<Certificate>>,
+    /// Clients are asked for a certificate. All listeners of the site speak TLS then.
+    pub client_auth: Option<Arc<ClientAuth>>,
     /// Index into [`Config::pools`](super::Config::pools): the pool for requests that no route takes. `None` when the
     /// routes take all requests.
     pub pool: Option<usize>,

@@ -12,7 +12,7 @@ use crate::config::text::section::Section;
 use crate::config::text::words;
 use crate::config::text::words::{is_token, quoted};
 use crate::config::values::edits;
-use crate::config::values::edits::Direction;
+use crate::config::values::edits::{Direction, Lacks};
 use crate::config::values::limits;
 use crate::config::values::names::Names;
 use crate::config::values::paths;
@@ -63,7 +63,8 @@ fn one(
     let path = path(section);
     let methods = methods(section);
     let headers = headers(section);
-    let without_ids = edits::without_ids(site.listeners.iter().filter_map(|index| context.listeners.get(*index)));
+    let on = site.listeners.iter().filter_map(|index| context.listeners.get(*index));
+    let lacks = Lacks { ids: edits::without_ids(on), certificates: site.client_auth.is_none() };
     let understood = path.is_some() || !PATHS.iter().any(|key| section.has(key));
     let listeners = site.listeners.iter().filter(|_| understood);
     let origin = Origin {
@@ -83,8 +84,8 @@ fn one(
         timeouts: timeouts(section, &action, context.pools),
         max_body: section.optional_size("max-body"),
         non_idempotent: section.flag("non-idempotent"),
-        request_headers: edits::merged(&site.request_headers, edits::read(section, Direction::ToNode, without_ids)),
-        response_headers: edits::merged(&site.response_headers, edits::read(section, Direction::ToClient, without_ids)),
+        request_headers: edits::merged(&site.request_headers, edits::read(section, Direction::ToNode, lacks)),
+        response_headers: edits::merged(&site.response_headers, edits::read(section, Direction::ToClient, lacks)),
         at: section.at(),
         action,
         upstream_path,

@@ -85,6 +85,7 @@ pub(super) fn example(key: &Key) -> &'static str {
         ("site.rate", "requests") => "100",
         ("site.route.headers", "name") => "\"X-Tenant\"",
         ("site", "listener") => "\"http\"",
+        ("site.client-auth", "ca") => "\"../certs/partners.pem\"",
         ("site.certificate", "chain") => "\"../certs/site.crt\"",
         ("site.certificate", "key") => "\"../certs/site.key\"",
         (_, "name") => "\"a-name\"",

@@ -159,6 +159,20 @@ pub enum CookieSameSite {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "kebab-case")]
 pub enum RequestValue {
+    /// The client's certificate in PEM, base64 again.
+    ClientCertBase64,
+    /// The client's certificate in DER, as base64.
+    ClientCertDer,
+    /// The same as a byte sequence between colons (RFC 9440 2.1).
+    ClientCertSequence,
+    /// The client's certificate in PEM, with what has a meaning in a URL escaped: nginx's `$ssl_client_escaped_cert`.
+    ClientCert,
+    /// Who signed that certificate (RFC 4514).
+    ClientIssuer,
+    /// Its serial number, in hexadecimal digits.
+    ClientSerial,
+    /// Its subject (RFC 4514).
+    ClientSubject,
     /// The client's address, as in X-Real-IP.
     Client,
     /// The host that was asked for, as in X-Forwarded-Host.
@@ -169,6 +183,48 @@ pub enum RequestValue {
     Port,
     /// The request's id, as in X-Request-Id.
     RequestId,
+}
+
+impl RequestValue {
+    /// Whether only a client certificate has it.
+    pub const fn is_of_certificate(self) -> bool {
+        matches!(
+            self,
+            Self::ClientCert
+                | Self::ClientCertBase64
+                | Self::ClientCertDer
+                | Self::ClientCertSequence
+                | Self::ClientIssuer
+                | Self::ClientSerial
+                | Self::ClientSubject
+        )
+    }
+}
+
+/// Whether a site's clients must show a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum ClientAuthMode {
+    /// Who shows none is refused.
+    #[default]
+    Required,
+    /// Who shows none may come. One that is not believed is refused all the same.
+    Optional,
+}
+
+/// How a client's certificate is written into a field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum CertificateForm {
+    /// PEM, escaped as in a URL.
+    #[default]
+    PemUrlencoded,
+    /// PEM, base64 again.
+    PemBase64,
+    /// DER, as base64.
+    DerBase64,
+    /// A byte sequence.
+    Rfc9440,
 }
 
 /// Whether a session that had to move returns to its first node.

@@ -331,6 +331,7 @@ static REFERENCE: &[Key] = &[
     key("site", "nameless", Form::Flag, "`false`", "this site takes clients that give no name: TLS without a server name, an IP address as Host, HTTP/1.0 without Host"),
     key("site", "passthrough", Form::Flag, "`false`", "TLS is passed through to the pool's nodes as it comes, chosen by the server name that the client asks for: no certificate, no HTTP"),
     key("site", "certificate", Form::Table(false), "required with TLS, unless `passthrough`", "the certificate that the site shows"),
+    key("site", "client-auth", Form::Table(false), "no", "clients are asked for a certificate; only where all listeners of the site speak TLS"),
     key("site", "pool", Form::Text("pool name"), "required without `redirect`, or a route that takes all", "the pool for requests that no route takes"),
     key("site", "redirect", Form::Table(false), "no", "requests that no route takes are redirected; a site that only redirects needs no pool"),
     key("site", "route", Form::Table(true), "`[]`", "rules for some of its requests; the first route that matches takes the request"),
@@ -351,6 +352,15 @@ static REFERENCE: &[Key] = &[
 
     key("site.certificate", "chain", Form::Text("PEM file"), REQUIRED, "the site's certificate, followed by those that signed it"),
     key("site.certificate", "key", Form::Text("PEM file"), REQUIRED, "the private key of the certificate, not encrypted"),
+
+    key("site.client-auth", "ca", Form::Text("PEM file"), REQUIRED, "the CAs whose client certificates are believed"),
+    key("site.client-auth", "mode", Form::Choice(choices::ClientAuthMode::VARIANTS), "`\"required\"`", "whether a client must show one; one that is not believed is refused either way, with 400 and the reason"),
+    key("site.client-auth", "crl", Form::Text("PEM file"), "none", "lists of the certificates that the CAs have taken back; one whose CA has no list here is refused then. A list is used beyond its next update"),
+    key("site.client-auth", "header", Form::Text("header name"), "`\"X-WSO2-CLIENT-CERTIFICATE\"`", "the field in which nodes get the certificate; taken out of what clients send, to every site"),
+    key("site.client-auth", "form", Form::Choice(choices::CertificateForm::VARIANTS), "`\"pem-urlencoded\"`", "how it is written there"),
+    key("site.client-auth", "subject-header", Form::Text("header name"), "none", "a field for its subject, as in RFC 4514; taken out of what clients send too, as the next two"),
+    key("site.client-auth", "issuer-header", Form::Text("header name"), "none", "a field for who signed it"),
+    key("site.client-auth", "serial-header", Form::Text("header name"), "none", "a field for its serial number, in hexadecimal digits"),
 
     key("site.redirect", "to", Form::Text("URL"), "its own", "the target of every redirect, whatever the request was"),
     key("site.redirect", "scheme", Form::Choice(choices::Scheme::VARIANTS), "its own", "the scheme of the new URL"),

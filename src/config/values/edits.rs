@@ -22,9 +22,17 @@ pub(crate) enum Direction {
     ToClient,
 }
 
-/// Reads the section's edits for messages in this direction. `without_ids` is a listener of the site whose requests have no
-/// id.
-pub(crate) fn read(section: &Section<'_>, direction: Direction, without_ids: Option<&Listener>) -> Edits {
+/// Which values the requests of a site do not have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lacks<'a> {
+    /// A listener of the site whose requests have no id.
+    pub(crate) ids: Option<&'a Listener>,
+    /// Its clients are asked for no certificate.
+    pub(crate) certificates: bool,
+}
+
+/// Reads the section's edits for messages in this direction.
+pub(crate) fn read(section: &Section<'_>, direction: Direction, lacks: Lacks<'_>) -> Edits {
     let (key, table) = match direction {
         Direction::ToNode => ("request-headers", "site.request-headers"),
         Direction::ToClient => ("response-headers", "site.response-headers"),
@@ -32,7 +40,7 @@ pub(crate) fn read(section: &Section<'_>, direction: Direction, without_ids: Opt
     let Some(section) = section.section(key, table) else { return Edits::default() };
     let mut names = FieldNames::default();
     let set = section.value("set").and_then(|value| value.pairs(EXAMPLE)).unwrap_or_default();
-    let has_values = |text: &Text<'_>, value: &FieldValue| has_values(text, value, without_ids);
+    let has_values = |text: &Text<'_>, value: &FieldValue| has_values(text, value, lacks);
     let set = set.iter().filter_map(|(name, text)| {
         let (name, value) = field(name, text, direction, &mut names)?;
         has_values(text, &value).then_some((name, value))
@@ -57,8 +65,13 @@ pub(crate) fn without_ids<'a>(listeners: impl IntoIterator<Item = &'a Listener>)
 }
 
 /// Refuses what would have no value.
-fn has_values(text: &Text<'_>, value: &FieldValue, without_ids: Option<&Listener>) -> bool {
-    let Some(listener) = without_ids.filter(|_| value.takes(RequestValue::RequestId)) else { return true };
+fn has_values(text: &Text<'_>, value: &FieldValue, lacks: Lacks<'_>) -> bool {
+    if lacks.certificates && value.takes_certificate() {
+        let what = "a value of the client's certificate: this site asks for none";
+        text.refuse(what, "write client-auth = { ca = \"…\" } at the site, or leave it out here");
+        return false;
+    }
+    let Some(listener) = lacks.ids.filter(|_| value.takes(RequestValue::RequestId)) else { return true };
     let what = format!("$request-id has no value: listener {:?} has request-id = \"off\"", listener.name);
     text.refuse(what, "write \"make\" there, or leave it out here");
     false

@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use super::sockets::{Addresses, ThreadSockets, let_nobody_in};
 use super::{http1, http2};
 use crate::proxy::client::hello::Hello;
+use crate::proxy::client::shown::Shown;
 use crate::proxy::connection::{Connection, Counted, ThreadListener, TlsFacts};
 use crate::proxy::generation::{Generation, ListenerRef};
 use crate::proxy::io::clock::Deadlines;
@@ -435,11 +436,19 @@ async fn shake_hands(
     };
     listener.counters.shaken(version, hello.resumed(), hello.group());
     let http2 = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
-    let facts = Some(TlsFacts { version });
+    let facts = Some(TlsFacts { version, shown: shown(&hello, &listener_ref.generation, stream.get_ssl()) });
     let connection = Connection::new(Rc::clone(worker), listening, peer, facts, http2, counted);
     Some(if http2 {
         Begun::H2(stream, connection)
     } else {
         Begun::H1(Rc::new(TimedStream::new(Transport::Over(stream), handle, Rc::clone(deadlines))), connection)
     })
+}
+
+/// What the client has shown, where the site of the handshake asks for certificates.
+fn shown(hello: &Hello, generation: &Generation, tls: Option<&TlsRef>) -> Option<Box<Shown>> {
+    let site = generation.snapshot.config.sites.get(hello.site()?)?;
+    site.client_auth.as_ref()?;
+    let chain = tls.and_then(TlsRef::peer_cert_chain_der).unwrap_or_default();
+    Some(Box::new(Shown::new(Arc::clone(&site.name), chain)))
 }

@@ -19,6 +19,8 @@ use rustls::{Error, NamedGroup, ProtocolVersion, SignatureAlgorithm, SignatureSc
 pub(crate) struct Hello {
     came_to: Option<IpAddr>,
     requested: RequestedName,
+    /// The site that it is for: its index.
+    site: Option<usize>,
     /// The group of the key exchange.
     group: Option<&'static str>,
     /// Whether the key of the certificate was asked to sign, which every handshake does that resumes no session.
@@ -61,9 +63,10 @@ impl Hello {
 
     /// Notes the name that the client asked for, and whether a site has it. `find` looks it up, by the address that the
     /// client connected to where it asked for none.
-    pub(super) fn requested<S>(name: Option<&str>, find: impl FnOnce(Option<IpAddr>) -> Option<S>) -> Option<S> {
+    pub(super) fn requested(name: Option<&str>, find: impl FnOnce(Option<IpAddr>) -> Option<usize>) -> Option<usize> {
         HELLO.with_borrow_mut(|now| {
             let site = find(now.came_to);
+            now.site = site;
             now.requested = match (name, &site) {
                 (None, _) => RequestedName::NoName,
                 (Some(name), Some(_)) => RequestedName::Name(name.into()),
@@ -71,6 +74,19 @@ impl Hello {
             };
             site
         })
+    }
+
+    /// The site of the handshake that this thread runs now, or none; nothing before its ClientHello was read.
+    pub(super) fn site_now() -> Option<Option<usize>> {
+        HELLO.with_borrow(|now| match now.requested {
+            RequestedName::Nothing => None,
+            _ => Some(now.site),
+        })
+    }
+
+    /// The site that it is for: its index in the generation of the handshake.
+    pub(crate) const fn site(&self) -> Option<usize> {
+        self.site
     }
 
     /// Whether the handshake that has succeeded resumed a session.
@@ -85,6 +101,7 @@ impl Hello {
 
     /// Why a handshake failed, for the log. The name that was asked for says more than the error.
     pub(crate) fn explain(&self, error: &str) -> String {
+        let error = if error.contains("UnsupportedCertVersion") { OLD_CERTIFICATE } else { error };
         match &self.requested {
             RequestedName::Nothing => no_hello(error).map_or_else(|| error.to_string(), str::to_owned),
             RequestedName::NoName => format!("no server name; {error}"),
@@ -93,6 +110,9 @@ impl Hello {
         }
     }
 }
+
+const OLD_CERTIFICATE: &str =
+    "the client's certificate is of X.509 version 1 or 2, which TLS here cannot use: have it signed anew as version 3";
 
 /// What a client sent in place of a ClientHello that can be answered: no TLS, or a version that is too old. pingora-core
 /// keeps rustls's errors only as text.

@@ -1,6 +1,7 @@
 //! TLS towards clients: one rustls configuration for each listener and generation, with certificates chosen by server
 //! name; and one for the admin address.
 
+pub(crate) mod asking;
 mod listed;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ProducesTickets, Resol
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ServerConfig, SupportedProtocolVersion, version};
 
+use self::asking::{Asking, Believed};
 use self::listed::Listed;
 use super::hello::{self, Hello};
 use crate::config;
@@ -54,17 +56,21 @@ pub(crate) fn server_config(
     config: &Config,
     index: usize,
     hosts: &Sites,
-    tickets: &Arc<dyn ProducesTickets>,
+    (tickets, believed): (&Arc<dyn ProducesTickets>, &[Option<Arc<Believed>>]),
 ) -> Result<Option<Arc<ServerConfig>>, String> {
     let Some(listener) = config.listeners.get(index) else { return Ok(None) };
     let Some(tls) = &listener.tls else { return Ok(None) };
     let provider = Arc::new(CryptoProvider { kx_groups: hello::noting_groups(), ..(*provider()).clone() });
     let keys = config.sites.iter().map(certified).collect();
-    let mut server = ServerConfig::builder_with_provider(provider)
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions(tls.min_version))
-        .map_err(|error| error.to_string())?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(ByServerName { hosts: hosts.clone(), keys }));
+        .map_err(|error| error.to_string())?;
+    let asks = config.sites.iter().any(|site| site.client_auth.is_some() && site.listeners.contains(&index));
+    let builder = match asks {
+        true => builder.with_client_cert_verifier(Arc::new(Asking::new(believed.to_vec(), provider))),
+        false => builder.with_no_client_auth(),
+    };
+    let mut server = builder.with_cert_resolver(Arc::new(ByServerName { hosts: hosts.clone(), keys }));
     server.alpn_protocols =
         if listener.http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
     server.ignore_client_order = true;

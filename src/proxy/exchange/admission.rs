@@ -8,6 +8,7 @@ use super::arrived::Arrived;
 use super::routed::{Routed, Sited};
 use super::target::Target;
 use crate::config::{Action, FixedAnswer, Redirect};
+use crate::proxy::client::shown;
 use crate::proxy::generation::Generation;
 use crate::traffic::limits::rate::{RateDecision, RateLimit};
 use crate::traffic::message::headers::Forwarded;
@@ -28,7 +29,14 @@ impl<'r> Arrived<'r> {
         let sited = Sited { arrived: self, site };
         // Its clients speak to the node. One that sends us a request took a certificate of ours for the site's: browsers do,
         // with one for *.wso2.com. After 421 they open another connection (RFC 9110 15.5.20).
-        if sited.site().passthrough { Err(Refusal::UnknownHost) } else { Ok(sited) }
+        if sited.site().passthrough {
+            return Err(Refusal::UnknownHost);
+        }
+        match &sited.running().believed {
+            Some(believed) => shown::may_come(self.connection.shown(), &sited.site().name, believed)?,
+            None => {}
+        }
+        Ok(sited)
     }
 
     fn asked(&self) -> Url<'_> {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
+use crate::proxy::client::shown::Shown;
 use crate::proxy::connection::Connection;
 use crate::proxy::generation::ListenerRef;
 use crate::traffic::message::headers::{Forwarded, Trust};
@@ -82,6 +83,11 @@ impl<'c> Arrived<'c> {
 
     pub(crate) fn forwarded(&self) -> Forwarded<'_> {
         let connection = self.connection;
-        self.listener_ref.listener().forwarded(connection.peer().ip(), connection.peer_text(), connection.secure())
+        let from = self.listener_ref.listener().forwarded(
+            connection.peer().ip(),
+            connection.peer_text(),
+            connection.secure(),
+        );
+        Forwarded { certificate: connection.shown().and_then(Shown::certificate), ..from }
     }
 }

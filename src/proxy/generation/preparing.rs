@@ -16,6 +16,7 @@ use crate::observe::access_log::{AccessLog, Format};
 use crate::observe::logs::{Destination, LogQueue};
 use crate::observe::spans::{Settings, SpanQueue};
 use crate::proxy::client::tls;
+use crate::proxy::client::tls::asking::Believed;
 use crate::proxy::node::{NodeTls, verify};
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::retry;
@@ -28,6 +29,8 @@ pub(crate) struct Prepared {
     pools: Vec<Option<NodeTls>>,
     logs: Vec<(AccessLog, Option<Arc<LogQueue>>)>,
     stray: AccessLog,
+    /// By site.
+    believed: Vec<Option<Arc<Believed>>>,
     any_certificate: NodeTls,
     admin_tls: Option<Arc<ServerConfig>>,
     spans: Option<Arc<SpanQueue>>,
@@ -48,11 +51,16 @@ impl Prepared {
         observer: &Observer,
     ) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
+        let believed: Vec<_> = config
+            .sites
+            .iter()
+            .map(|site| or_problem(believed(site, before), &site.at, &mut problems).flatten())
+            .collect();
         let listeners = (0..config.listeners.len())
             .map(|index| {
                 let hosts = snapshot::hosts_of(&config, index);
                 or_problem(
-                    tls::server_config(&config, index, &hosts, tickets),
+                    tls::server_config(&config, index, &hosts, (tickets, &believed)),
                     &config.listeners[index].at,
                     &mut problems,
                 )
@@ -88,7 +96,7 @@ impl Prepared {
         match (stray, any_certificate) {
             (Some((stray, _)), Some(any_certificate)) if problems.is_empty() => {
                 let spans = spans.flatten();
-                Ok(Self { config, listeners, pools, logs, stray, any_certificate, admin_tls, spans })
+                Ok(Self { config, listeners, pools, logs, stray, believed, any_certificate, admin_tls, spans })
             }
             _ => Err(problems),
         }
@@ -97,7 +105,7 @@ impl Prepared {
     /// Makes the generation that follows the current one. This cannot fail: [`Prepared::new`] did everything that
     /// could.
     pub(crate) fn run(self, input: &BuildInput<'_>, observer: &Arc<Observer>) -> Arc<Generation> {
-        let Self { config, listeners, pools, logs, stray, any_certificate, admin_tls, spans } = self;
+        let Self { config, listeners, pools, logs, stray, believed, any_certificate, admin_tls, spans } = self;
         let snapshot = Snapshot::build(config, input);
         let config = &snapshot.config;
         let metrics = &observer.metrics;
@@ -113,7 +121,7 @@ impl Prepared {
                 RunningPool { tls, counters: metrics.pool(pool.name()), members }
             })
             .collect();
-        let sites = config.sites.iter().zip(logs).map(|(site, (access, errors))| {
+        let sites = config.sites.iter().zip(logs).zip(believed).map(|((site, (access, errors)), believed)| {
             let routes = pools_of(site).into_iter().map(|index| {
                 let pool = &snapshot.pools[index];
                 let nodes = pool.members.iter().map(|member| &*member.label).chain([""]);
@@ -126,6 +134,7 @@ impl Prepared {
             RunningSite {
                 access,
                 errors,
+                believed,
                 by_route: site.routes.iter().map(|route| counters.tally(&route.name)).collect(),
                 without_route: counters.tally(""),
                 counters,
@@ -163,6 +172,17 @@ const MOST_SITES_WITH_WORDS: usize = 64;
 
 fn or_problem<T>(result: Result<T, String>, at: &config::Place, problems: &mut Vec<Problem>) -> Option<T> {
     result.map_err(|what| problems.push(Problem { at: at.clone(), what, advice: String::new() })).ok()
+}
+
+/// What a site believes of client certificates. Where that has not changed it is the same as before, so that nobody is judged anew.
+fn believed(site: &config::Site, before: Option<&Generation>) -> Result<Option<Arc<Believed>>, String> {
+    let Some(auth) = &site.client_auth else { return Ok(None) };
+    let same = before.and_then(|generation| {
+        let sites = &generation.snapshot.config.sites;
+        let index = sites.iter().position(|old| old.name == site.name && old.client_auth.as_ref() == Some(auth))?;
+        generation.sites.get(index)?.believed.clone()
+    });
+    same.map_or_else(|| Believed::new(auth, &tls::provider()).map(Arc::new), Ok).map(Some)
 }
 
 fn node_tls(pool: &config::Pool, before: Option<&Generation>) -> Result<Option<NodeTls>, String> {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::client_certificate::ClientCertificate;
 use crate::traffic::routing::access::holds;
 use crate::traffic::routing::sites::Sites;
 use crate::wire::{FieldKind, RequestHead, digits, split_authority};
@@ -24,6 +25,8 @@ pub struct Forwarded<'a> {
     pub public_port: Option<u16>,
     /// Which X-Forwarded-* fields of the request count.
     pub trust: Trust,
+    /// The certificate that the client has shown, where its site asks for one and believes it.
+    pub certificate: Option<&'a ClientCertificate>,
 }
 
 /// How X-Forwarded-* fields from this peer are treated.

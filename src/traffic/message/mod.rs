@@ -1,5 +1,6 @@
 //! Changes to heads on their way, and the answers that Weir makes itself.
 
+pub mod client_certificate;
 pub mod cookies;
 pub mod decimal;
 pub mod forwarded;

@@ -69,9 +69,10 @@ impl FieldEdits {
         self.lengths == 0 && self.added.is_empty() && self.made.is_empty()
     }
 
-    /// Whether fields of this name are removed from the message. Case does not matter.
+    /// Whether fields of this name are removed from the message. Case does not matter, and an underscore is a dash: many nodes take
+    /// one for the other.
     pub fn drops(&self, name: &[u8]) -> bool {
-        self.lengths & bit(name) != 0 && self.dropped.iter().any(|dropped| dropped.eq_ignore_ascii_case(name))
+        self.lengths & bit(name) != 0 && self.dropped.iter().any(|dropped| is_name(dropped, name))
     }
 
     /// Whether a field takes something from its request.
@@ -83,10 +84,12 @@ impl FieldEdits {
     pub fn write(&self, out: &mut Vec<u8>, mut ask: impl FnMut(RequestValue, &mut Vec<u8>)) {
         out.extend_from_slice(&self.added);
         for field in &self.made {
+            let (line, value) = (out.len(), out.len() + field.name.len() + 2);
             out.extend_from_slice(&field.name);
             out.extend_from_slice(b": ");
             field.write(out, &mut ask);
-            out.extend_from_slice(b"\r\n");
+            // Without a value there is no field, as in nginx.
+            if out.len() == value { out.truncate(line) } else { out.extend_from_slice(b"\r\n") }
         }
     }
 
@@ -97,9 +100,16 @@ impl FieldEdits {
         for field in &self.made {
             value.clear();
             field.write(&mut value, &mut ask);
-            tell(&field.lower, &value);
+            if !value.is_empty() {
+                tell(&field.lower, &value);
+            }
         }
     }
+}
+
+fn is_name(dropped: &[u8], name: &[u8]) -> bool {
+    let plain = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    dropped.len() == name.len() && dropped.iter().zip(name).all(|(one, other)| plain(one) == plain(other))
 }
 
 /// The text of a value that takes nothing from the request.

@@ -209,6 +209,7 @@ mod tests {
         port: 443,
         public_port: None,
         trust: Trust::Append,
+        certificate: None,
     };
     const UP: ToNode<'_> = ToNode {
         framing: FramingToNode::None,

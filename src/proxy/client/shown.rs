@@ -1,0 +1,54 @@
+//! The certificate that a client showed on its connection, and what the site of a request says of it.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+
+use super::tls::asking::Believed;
+use crate::traffic::message::client_certificate::ClientCertificate;
+use crate::traffic::message::refusal::Refusal;
+
+/// What a client has shown in its handshake with a site that asks for certificates.
+pub(crate) struct Shown {
+    /// The name of that site.
+    site: Arc<str>,
+    /// Its own certificate first; empty where it has none.
+    chain: Box<[CertificateDer<'static>]>,
+    certificate: Option<ClientCertificate>,
+    /// What was found last, and by whom: after a reload it is judged anew.
+    judged: RefCell<Option<(Arc<Believed>, Result<(), Refusal>)>>,
+}
+
+impl Shown {
+    pub(crate) fn new(site: Arc<str>, chain: &[CertificateDer<'static>]) -> Self {
+        let certificate = chain.first().and_then(|own| ClientCertificate::new(own));
+        Self { site, chain: chain.into(), certificate, judged: RefCell::default() }
+    }
+
+    /// The certificate, for nodes. Only after [`Self::may_come`].
+    pub(crate) fn certificate(&self) -> Option<&ClientCertificate> {
+        self.certificate.as_ref()
+    }
+
+    /// Whether a request for this site may come, which believes these certificates.
+    fn may_come(&self, site: &str, believed: &Arc<Believed>) -> Result<(), Refusal> {
+        if *self.site != *site {
+            return Err(Refusal::OtherServerName);
+        }
+        if let Some((by, found)) = &*self.judged.borrow()
+            && Arc::ptr_eq(by, believed)
+        {
+            return *found;
+        }
+        let found = believed.judge(&self.chain);
+        *self.judged.borrow_mut() = Some((Arc::clone(believed), found));
+        found
+    }
+}
+
+/// Whether a request for this site may come, on a connection whose client has shown this. Without a handshake for a site that asks,
+/// the client has to connect anew, by the name of the site (RFC 9110 15.5.20).
+pub(crate) fn may_come(shown: Option<&Shown>, site: &str, believed: &Arc<Believed>) -> Result<(), Refusal> {
+    shown.ok_or(Refusal::OtherServerName)?.may_come(site, believed)
+}

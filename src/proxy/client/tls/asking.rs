@@ -1,0 +1,128 @@
+//! Client certificates on a listener with sites that ask for them. Which site a handshake is for decides whether a certificate is
+//! asked for, and of which CAs. During the handshake the client only proves that it has the key. Whether its certificate is
+//! believed is judged afterwards, since a session that is resumed shows none anew, and the client then reads the reason.
+
+use std::sync::Arc;
+
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+
+use crate::config::{ClientAuth, ClientAuthMode};
+use crate::proxy::client::hello::Hello;
+use crate::proxy::node::verify;
+use crate::traffic::message::refusal::Refusal;
+
+/// What a site believes of client certificates.
+#[derive(Debug)]
+pub(crate) struct Believed {
+    required: bool,
+    by: Arc<dyn ClientCertVerifier>,
+}
+
+impl Believed {
+    pub(crate) fn new(auth: &ClientAuth, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
+        let roots = Arc::new(verify::anchors(&auth.authorities)?);
+        let builder = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider));
+        let builder = match auth.revoked.as_slice() {
+            [] => builder,
+            // A CA's own certificate is revoked by taking it out of the file of CAs.
+            lists => builder.with_crls(lists.to_vec()).only_check_end_entity_revocation(),
+        };
+        let by = builder.build().map_err(|error| format!("client-auth: {error}"))?;
+        Ok(Self { required: auth.mode == ClientAuthMode::Required, by })
+    }
+
+    /// Judges what a client has shown: its certificate, and those that lead from it to a CA.
+    pub(crate) fn judge(&self, chain: &[CertificateDer<'static>]) -> Result<(), Refusal> {
+        let Some((own, others)) = chain.split_first() else {
+            return if self.required { Err(Refusal::CertificateMissing) } else { Ok(()) };
+        };
+        self.by.verify_client_cert(own, others, UnixTime::now()).map(drop).map_err(|error| reason(&error))
+    }
+}
+
+fn reason(error: &Error) -> Refusal {
+    let Error::InvalidCertificate(error) = error else { return Refusal::CertificateBad };
+    match error {
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => Refusal::CertificateExpired,
+        CertificateError::Revoked => Refusal::CertificateRevoked,
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Refusal::CertificateUnknown,
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            Refusal::CertificatePurpose
+        }
+        CertificateError::UnknownRevocationStatus => Refusal::CertificateUnchecked,
+        _ => Refusal::CertificateBad,
+    }
+}
+
+/// Asks for the certificates that the site of a handshake wants.
+#[derive(Debug)]
+pub(super) struct Asking {
+    /// By the index of the site.
+    sites: Vec<Option<Arc<Believed>>>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Asking {
+    pub(super) fn new(sites: Vec<Option<Arc<Believed>>>, provider: Arc<CryptoProvider>) -> Self {
+        Self { sites, provider }
+    }
+
+    /// What the site of the handshake that this thread runs now believes.
+    fn now(&self) -> Option<&Believed> {
+        self.sites.get(Hello::site_now()??)?.as_deref()
+    }
+}
+
+impl ClientCertVerifier for Asking {
+    fn offer_client_auth(&self) -> bool {
+        // Before it knows who is asked for, rustls asks whether it has to keep what TLS 1.2 signs at the end.
+        Hello::site_now().is_none() || self.now().is_some()
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.now().map_or(&[], |believed| believed.by.root_hint_subjects())
+    }
+
+    fn verify_client_cert(
+        &self,
+        _shown: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        shown: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, shown, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        shown: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, shown, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
