@@ -3,6 +3,7 @@
 mod admin_side;
 mod handover;
 mod main_loop;
+mod reading;
 mod reloading;
 mod restart;
 mod running;

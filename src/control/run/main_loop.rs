@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
 use super::handover::taking::Taking;
-use super::reloading::next_read;
+use super::reading::next_read;
 use super::restart;
 use super::running::{Running, save, summary};
 use super::signals::{Signalled, Signals};

@@ -1,41 +1,13 @@
-//! A reload that has begun: its files are read beside the control thread, since a disk may hang. Signals, probes and the watchdog
-//! do not wait for it.
+//! What a reload means for the process that runs. [`super::reading`] has its files read.
 
 use std::time::{Instant, SystemTime};
 
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
-
+use super::reading::{Done, Reading};
 use super::running::{Running, summary};
-use crate::config::{Place, Problem};
-use crate::control::actor::OrderedBy;
-use crate::control::reload::{Candidate, Reloaded};
+use crate::control::reload::Reloaded;
 use crate::control::state::{LastReload, ReloadRefusal, ReloadRequest, Unrecorded};
 use crate::control::store::SLOW_DISK;
 use crate::observe::notify::monotonic_microseconds;
-
-/// A reload whose files are being read.
-pub(super) struct Reading {
-    task: JoinHandle<Result<Candidate, Vec<Problem>>>,
-    by: OrderedBy,
-    answer: oneshot::Sender<Result<u64, ReloadRefusal>>,
-    since: Instant,
-    /// That it takes long was said.
-    told: bool,
-}
-
-/// What the reading came to.
-pub(super) type Done = Result<Candidate, Vec<Problem>>;
-
-/// What a reload is waited for; never, where there is none.
-pub(super) async fn next_read(reading: &mut Option<Reading>) -> Done {
-    let Some(Reading { task, .. }) = reading else { return std::future::pending().await };
-    // It fails only where the reading panicked.
-    task.await.unwrap_or_else(|error| {
-        let what = format!("the files could not be read: {error}");
-        Err(vec![Problem { at: Place::default(), what, advice: String::new() }])
-    })
-}
 
 impl Running {
     /// Writes down that a reload is ordered, and has its files read.

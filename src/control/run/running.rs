@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::admin_side::AdminSide;
-use super::reloading::Reading;
+use super::reading::Reading;
 use super::upgrading::Upgrading;
 use crate::config::Config;
 use crate::control::actor::OrderedBy;
