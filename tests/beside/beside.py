@@ -38,6 +38,7 @@ TOLD = [
     (r"^Set-Cookie: .*Path=/(esb|appserver|console|mi|mgt)", [], PREFIXES),
     (r"^node saw target: /services/ -> /services$", ["proxy_pass "], None),
     (r"^node saw X-Forwarded-Ssl: ", ["proxy_set_header X-Forwarded-Ssl"], None),
+    (r"^node saw X-Client-Verified: ", ["proxy_set_header X-Client-Verified"], None),
     (r"^X-Content-Type-Options: none -> ", ["add_header X-Content-Type-Options"], None),
     (r"^Location: .*/there -> .*/there$", [], PREFIXES),
 ]

@@ -892,6 +892,7 @@ fn a_name_that_is_kept_from_people_is_taken_by_no_other_site() {
     for server in [
         kept(&format!("server_name admin.x.test; {gone} allow 10.0.0.0/8; deny all;")),
         kept(&format!("server_name admin.x.test; {gone} ssl_verify_client on;")),
+        kept(&format!("server_name admin.x.test; {gone} ssl_verify_client on; ssl_client_certificate /none.pem;")),
         kept("server_name admin.x.test; ssl_certificate $c; ssl_certificate_key $c; deny all;"),
         "server { listen 443 ssl; server_name admin.x.test; ssl_reject_handshake on; }".to_owned(),
     ] {
@@ -1160,8 +1161,7 @@ fn control_characters_are_in_no_report_and_no_comment() {
     }
 }
 
-const LEARN: &str =
-    "sticky learn create=$upstream_cookie_JSESSIONID lookup=$cookie_JSESSIONID zone=s:1m timeout=35m;";
+const LEARN: &str = "sticky learn create=$upstream_cookie_JSESSIONID lookup=$cookie_JSESSIONID zone=s:1m timeout=35m;";
 const ZONE: &str = "limit_req_zone $binary_remote_addr zone=z:1m rate=5r/s";
 
 /// What is written of each site, without comments.

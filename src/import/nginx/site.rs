@@ -2,6 +2,7 @@
 
 pub(super) mod access;
 mod action;
+mod client_auth;
 mod conditions;
 mod errors;
 mod expressions;
@@ -69,8 +70,9 @@ impl<'a> Sites<'a, '_> {
         if listens.all.is_empty() {
             return self.verdicts.missing(server, "it listens on nothing that Weir can listen on");
         }
-        // What an `if` asks of the scheme is then always or never so.
-        let apart = listens.speak_tls().is_none() && conditions::ask_for_scheme(&scope);
+        // What an `if` asks of the scheme is then always or never so, and certificates are shown or not.
+        let differ = conditions::ask_for_scheme(&scope) || client_auth::asks(&scope).is_some();
+        let apart = listens.speak_tls().is_none() && differ;
         for part in if apart { listens.by_scheme() } else { vec![listens] } {
             let scope = http.inside(server);
             scope.listens(part.speak_tls());
@@ -90,6 +92,7 @@ impl<'a> Sites<'a, '_> {
         if !good {
             return;
         }
+        client_auth::write(&mut table, scope, listens.tls, self.verdicts);
         access::body(&mut table, scope, &server.at, self.verdicts);
         access::logs(&mut table, &[scope.own("access_log"), scope.own("error_log")].concat(), scope, self.verdicts);
         // A location's rate holds in place of the server's, so each place then has its own.

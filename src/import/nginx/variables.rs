@@ -10,14 +10,29 @@ pub(super) struct Value {
     pub(super) note: &'static str,
 }
 
+/// Whether clients of a place show certificates.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Certificates {
+    No,
+    Optional,
+    Required,
+}
+
 /// What Weir sends for this value, or why it cannot.
-pub(super) fn value(text: &str) -> Result<Value, String> {
+pub(super) fn value(text: &str, certificates: Certificates) -> Result<Value, String> {
     let mut value = Value { text: String::new(), class: Same, note: "" };
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
         value.text.push_str(before);
         let (name, after) = name(after);
-        let Some((_, ours, note)) = KNOWN.iter().find(|(known, ..)| *known == name) else {
+        if certificates == Certificates::Required && name == "ssl_client_verify" {
+            // No other request reaches a node.
+            value.text.push_str("SUCCESS");
+            rest = after;
+            continue;
+        }
+        let of_certificate = OF_CERTIFICATE.iter().filter(|_| certificates != Certificates::No);
+        let Some((_, ours, note)) = KNOWN.iter().chain(of_certificate).find(|(known, ..)| *known == name) else {
             return Err(format!("${name}: {LACKS}"));
         };
         let goes_on = after.starts_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '_');
@@ -44,6 +59,20 @@ const KNOWN: [(&str, &str, &str); 6] = [
     ("scheme", "scheme", ""),
     ("server_port", "port", "the port that the client sees"),
 ];
+
+/// The same of what a client has shown.
+const OF_CERTIFICATE: [(&str, &str, &str); 5] = [
+    ("ssl_client_cert", "client-cert", "escaped as in a URL, since lines of a field cannot go on in the next"),
+    ("ssl_client_escaped_cert", "client-cert", ""),
+    ("ssl_client_i_dn", "client-issuer", ""),
+    ("ssl_client_s_dn", "client-subject", ""),
+    ("ssl_client_serial", "client-serial", ""),
+];
+
+/// Whether the text is one of these and no more. Where nobody shows a certificate it is empty.
+pub(super) fn is_of_certificate(text: &str) -> bool {
+    named(text, "$ssl_client_").is_some()
+}
 
 /// The name behind a dollar sign, and the text after it.
 fn name(text: &str) -> (&str, &str) {
@@ -79,8 +108,13 @@ mod tests {
             ("$hostname", None),
             ("5$", None),
         ] {
-            assert_eq!(value(text).ok().map(|value| value.text).as_deref(), expected, "{text}");
+            assert_eq!(value(text, Certificates::No).ok().map(|value| value.text).as_deref(), expected, "{text}");
         }
-        assert_eq!(value("$http_host $remote_addr").map(|value| value.class), Ok(Changed));
+        let certified = value("$ssl_client_s_dn;$ssl_client_serial", Certificates::Optional).map(|value| value.text);
+        assert_eq!(certified.as_deref(), Ok("$client-subject;$client-serial"));
+        let verified = |certificates| value("$ssl_client_verify", certificates).ok().map(|value| value.text);
+        assert_eq!(verified(Certificates::Required).as_deref(), Some("SUCCESS"));
+        assert!(verified(Certificates::Optional).is_none() && value("$ssl_client_s_dn", Certificates::No).is_err());
+        assert_eq!(value("$http_host $remote_addr", Certificates::No).map(|value| value.class), Ok(Changed));
     }
 }

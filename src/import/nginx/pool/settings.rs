@@ -209,6 +209,15 @@ fn tls(target: &Target<'_>, scope: &Scope<'_>, pass: &Directive, verdicts: &Verd
             (false, _) => verdicts.say(one, Ignored, "", "without effect while proxy_ssl_verify is off"),
         }
     }
+    let files = ["proxy_ssl_certificate", "proxy_ssl_certificate_key"].map(|name| scope.one(name));
+    if let [Some(chain), Some(key)] = files
+        && [chain, key].iter().all(|one| !one.word().is_empty() && !one.word().contains(['$', ':']))
+    {
+        let file = |key: &str, one: &Directive| (key.to_owned(), values::text(&scope.file(one.word())));
+        pairs.push(("certificate".to_owned(), values::inline(&[file("chain", chain), file("key", key)])));
+        verdicts.same(chain, "tls.certificate.chain");
+        verdicts.same(key, "tls.certificate.key");
+    }
     let name = scope.one("proxy_ssl_name");
     let sends = scope.one("proxy_ssl_server_name");
     let on = sends.is_some_and(|one| one.word() == "on");

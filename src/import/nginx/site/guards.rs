@@ -1,5 +1,6 @@
 //! What keeps people out. Where Weir does not have it, nobody comes in.
 
+use super::client_auth;
 use super::conditions;
 use super::conditions::refuses;
 use crate::import::nginx::known;
@@ -15,7 +16,8 @@ pub(super) fn guarded(scope: &Scope<'_>, verdicts: &Verdicts) -> bool {
         verdicts.missing(one, format!("{}; so nobody is let in here", known::lacks(&one.name)));
         found = true;
     };
-    protecting(scope).for_each(&mut close);
+    let asks = client_auth::asks(scope).map(|(verify, _)| verify.id);
+    protecting(scope).filter(|one| asks != Some(one.id)).for_each(&mut close);
     hides_fields(scope).into_iter().for_each(&mut close);
     unread(scope).into_iter().for_each(&mut close);
     found

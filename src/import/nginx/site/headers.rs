@@ -9,6 +9,7 @@ use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
 use crate::import::nginx::scope::Scope;
 use crate::import::nginx::table::Table;
+use crate::import::nginx::variables::Certificates;
 use crate::import::nginx::{values, variables};
 
 /// What is known of the place.
@@ -19,6 +20,7 @@ pub(super) struct Place<'a> {
     pub(super) upgrades: &'a [String],
     /// Nodes are asked for another path.
     pub(super) changes_path: bool,
+    pub(super) certificates: Certificates,
 }
 
 /// Writes `request-headers` and `response-headers` of this place.
@@ -175,7 +177,7 @@ fn to_node(one: &Directive, place: &Place<'_>, verdicts: &Verdicts) -> Edit {
         (field, variable) if variable == format!("$http_{}", field.replace('-', "_")) => {
             (Same, "what the client sends passes")
         }
-        (field, value) => return field_to_set(one, field, value, verdicts),
+        (field, value) => return field_to_set(one, field, (value, place), verdicts),
     };
     verdicts.say(one, class, "", note);
     Edit::None
@@ -183,7 +185,7 @@ fn to_node(one: &Directive, place: &Place<'_>, verdicts: &Verdicts) -> Edit {
 
 /// A value that takes something from the request, or nothing. A node that gets another one, or none, from nginx does not get
 /// the client's own.
-fn field_to_set(one: &Directive, field: &str, value: &str, verdicts: &Verdicts) -> Edit {
+fn field_to_set(one: &Directive, field: &str, (value, place): (&str, &Place<'_>), verdicts: &Verdicts) -> Edit {
     let lacks = |why: &str| {
         let note = if field == "host" { "" } else { "; so the node gets none, nor the client's own" };
         verdicts.missing(one, format!("{why}{note}"));
@@ -192,7 +194,11 @@ fn field_to_set(one: &Directive, field: &str, value: &str, verdicts: &Verdicts) 
     if !is_sent(value) {
         return lacks(UNSENT);
     }
-    match variables::value(value) {
+    if !place.tls && variables::is_of_certificate(value) {
+        verdicts.say(one, Same, "request-headers.remove", "empty, since nobody shows a certificate there");
+        return Edit::Remove(one.word().to_owned());
+    }
+    match variables::value(value, place.certificates) {
         Ok(value) if field == "host" && !rules::is_host_value(&value.text) => {
             lacks("Host is a fixed name, or the one that the client sent")
         }
@@ -253,7 +259,7 @@ fn to_client(one: &Directive, verdicts: &Verdicts) -> Option<(String, String)> {
         verdicts.missing(one, UNSENT);
         return None;
     }
-    let value = match variables::value(value) {
+    let value = match variables::value(value, Certificates::No) {
         Ok(value) => value,
         Err(lacks) => {
             verdicts.missing(one, lacks);

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::action::Action;
 use super::listen::Listens;
 use super::locations::{Kind, Location};
-use super::{GAP, Rest, Sites, access, action, conditions, headers, locations};
+use super::{GAP, Rest, Sites, access, action, client_auth, conditions, headers, locations};
 use crate::import::nginx::class::Class::{Ignored, Narrower, Same};
 use crate::import::nginx::known;
 use crate::import::nginx::parse::Directive;
@@ -248,7 +248,8 @@ impl<'a> Sites<'a, '_> {
             access::rate(route, scope, &self.zones, listens, self.verdicts);
         }
         let (upgrades, changes_path) = (&*self.upgrades, route.value("upstream-path").is_some());
-        let place = headers::Place { tls: listens.tls, port: listens.port, upgrades, changes_path };
+        let certificates = client_auth::certificates(scope, listens.tls);
+        let place = headers::Place { tls: listens.tls, port: listens.port, upgrades, changes_path, certificates };
         headers::write(route, scope, &place, self.verdicts);
     }
 

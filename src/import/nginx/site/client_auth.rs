@@ -1,0 +1,53 @@
+//! Servers that ask clients for certificates: `ssl_verify_client` becomes `client-auth` of the sites on listeners with TLS.
+
+use crate::import::nginx::class::Class::{Changed, Ignored, Same, Wider};
+use crate::import::nginx::parse::Directive;
+use crate::import::nginx::report::Verdicts;
+use crate::import::nginx::scope::Scope;
+use crate::import::nginx::table::Table;
+use crate::import::nginx::values;
+use crate::import::nginx::variables::Certificates;
+
+/// The line by which a server asks for certificates, and that of their CAs, where Weir can ask so too.
+pub(super) fn asks<'a>(scope: &Scope<'a>) -> Option<(&'a Directive, &'a Directive)> {
+    let verify = scope.one("ssl_verify_client").filter(|one| matches!(one.word(), "on" | "optional"))?;
+    let is_file = |one: &&Directive| !one.word().is_empty() && !one.word().contains('$');
+    let ca = scope.one("ssl_client_certificate").filter(is_file)?;
+    scope.one("ssl_crl").as_ref().is_none_or(is_file).then_some((verify, ca))
+}
+
+/// What nodes of this place can be told of certificates.
+pub(super) fn certificates(scope: &Scope<'_>, tls: bool) -> Certificates {
+    match asks(scope).filter(|_| tls) {
+        None => Certificates::No,
+        Some((verify, _)) if verify.word() == "on" => Certificates::Required,
+        Some(_) => Certificates::Optional,
+    }
+}
+
+/// Writes `client-auth` of a server, as it is on its listeners with or without TLS.
+pub(super) fn write(table: &mut Table, scope: &Scope<'_>, tls: bool, verdicts: &Verdicts) {
+    let Some((verify, ca)) = asks(scope) else { return };
+    let (crl, depth) = (scope.one("ssl_crl"), scope.one("ssl_verify_depth"));
+    if !tls {
+        let note = "without effect on a listener without TLS";
+        [Some(verify), Some(ca), crl, depth].into_iter().flatten().for_each(|one| verdicts.say(one, Ignored, "", note));
+        return;
+    }
+    let mut pairs = vec![("ca".to_owned(), values::text(&scope.file(ca.word())))];
+    verdicts.say(ca, Same, "client-auth.ca", "");
+    if verify.word() == "optional" {
+        pairs.push(("mode".to_owned(), values::text("optional")));
+    }
+    verdicts.say(verify, Same, "client-auth.mode", "who is refused gets 400 with the reason");
+    if let Some(crl) = crl {
+        pairs.push(("crl".to_owned(), values::text(&scope.file(crl.word()))));
+        let note =
+            "the client's own certificate is looked up, those of CAs are not; a list is used beyond its next update";
+        verdicts.say(crl, Wider, "client-auth.crl", note);
+    }
+    depth.into_iter().for_each(|one| verdicts.say(one, Wider, "", "chains may have any usual length"));
+    let note = "nodes get the certificate in X-WSO2-CLIENT-CERTIFICATE too, which no client can send itself";
+    verdicts.unwritten(&verify.at, "ssl_verify_client: no field of its own", Changed, "client-auth.header", note);
+    table.set("client-auth", values::inline(&pairs));
+}
