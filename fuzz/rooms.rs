@@ -143,6 +143,7 @@ pub mod config {
         Scheme,
         Port,
         RequestId,
+        ClientCert,
     }
 
     pub struct Cookies {
@@ -259,6 +260,17 @@ pub mod traffic {
         pub mod session_id;
     }
     pub mod message {
+        /// No client shows one.
+        pub mod client_certificate {
+            use crate::config::RequestValue;
+
+            #[derive(Debug)]
+            pub struct ClientCertificate;
+
+            impl ClientCertificate {
+                pub fn write(&self, _: RequestValue, _: &mut Vec<u8>) {}
+            }
+        }
         pub mod cookies;
         pub mod decimal;
         pub mod forwarded;

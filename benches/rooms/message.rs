@@ -24,6 +24,7 @@ pub(crate) fn to_node(criterion: &mut Criterion) {
             port: 443,
             public_port: None,
             trust: Trust::Append,
+            certificate: None,
         },
         edits(),
     );

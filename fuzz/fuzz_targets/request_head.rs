@@ -82,7 +82,7 @@ fn check_up(head: &RequestHead, switches: u8) {
         2 => Trust::Trusted,
         _ => Trust::Strip,
     };
-    let from = Forwarded { client: b"192.0.2.7", real: None, secure: switches & 1 != 0, port: 443, public_port: None, trust };
+    let from = Forwarded { client: b"192.0.2.7", real: None, secure: switches & 1 != 0, port: 443, public_port: None, trust, certificate: None };
     let (framing, expected) = match head.framing() {
         Framing::None => (FramingToNode::None, Frames::Nothing),
         Framing::Length(length) => (FramingToNode::Length(length), Frames::Length(length)),

@@ -185,8 +185,7 @@ impl Explainer<'_> {
         }
         let Some(site) = found else {
             if self.settings(incoming.listener).tls.is_some() {
-                let what =
-                    "as a server name no site has it either: the TLS handshake fails, and its client gets no answer";
+                let what = "as a server name no site has it either: the TLS handshake fails, and no answer comes";
                 self.step(what.to_owned());
             }
             return self.refuse(Refusal::UnknownHost);
@@ -194,7 +193,8 @@ impl Explainer<'_> {
         let settings = &sites[site];
         self.explanation.site = Some(settings.name.to_string());
         let how = if settings.default { "takes this host, or as the default" } else { "takes this host" };
-        self.step(format!("site {}: {how}", settings.name));
+        let asks = settings.client_auth.as_ref().map_or("", |auth| auth.told());
+        self.step(format!("site {}: {how}{asks}", settings.name));
         if settings.passthrough {
             return self.pass_through(site, incoming);
         }

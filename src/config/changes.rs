@@ -192,7 +192,8 @@ fn certificate(old: &Site, new: &Site) -> Option<String> {
 fn client_auth(old: &Site, new: &Site) -> Option<String> {
     let (before, after) = (old.client_auth.as_ref()?, new.client_auth.as_ref()?);
     let same = before.authorities == after.authorities && before.revoked == after.revoked;
-    (!same).then(|| format!("site {}: client-auth believes other certificates: its files hold something else", new.name))
+    (!same)
+        .then(|| format!("site {}: client-auth believes other certificates: its files hold something else", new.name))
 }
 
 fn error_pages(old: &Site, new: &Site) -> Vec<String> {

@@ -113,7 +113,7 @@ fn assemble(files: &[Section<'_>], judging: Judging<'_>) -> Config {
     let mut withs = Vec::new();
     for (index, section) in pools.iter().enumerate() {
         let mut with = None;
-        config.pools.push(pool::read(section, pool_names.name(index), &known, &mut with));
+        config.pools.push(pool::read(section, pool_names.name(index), (&known, judging.now), &mut with));
         withs.extend(with.map(|with| (index, with)));
     }
     active::share(&mut config.pools, &withs, &pool_names, &known);

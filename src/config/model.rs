@@ -23,8 +23,8 @@ mod sticky;
 mod tracing;
 
 pub use super::text::choices::{
-    ClientAuthMode, CookieSameSite, Deployment, LogFormat, Membership, OnLost, ProbeKind, RequestIds, RequestValue, Right, SameSite,
-    TlsVersion, Traces, WhenNone,
+    ClientAuthMode, CookieSameSite, Deployment, LogFormat, Membership, OnLost, ProbeKind, RequestIds, RequestValue,
+    Right, SameSite, TlsVersion, Traces, WhenNone,
 };
 pub use admin::{
     ADMIN_SOCKET, Admin, AdminCertificate, AdminSocket, AdminTls, AdminToken, LONGEST_SOCKET, MetricsAddress,

@@ -11,6 +11,7 @@ mod retry;
 pub(crate) mod sticky;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use self::members::Nodes;
 use super::model::{Member, Pool, Redirects, Timeouts, WhenNone};
@@ -19,7 +20,12 @@ use super::text::value::{Text, Value};
 use super::values::{redirect, wso2};
 
 /// Reads one pool. If it names another pool whose active nodes it shares, that name is put into `aside`.
-pub(crate) fn read<'a>(section: &Section<'a>, name: Arc<str>, nodes: &Nodes<'_>, aside: &mut Option<Text<'a>>) -> Pool {
+pub(crate) fn read<'a>(
+    section: &Section<'a>,
+    name: Arc<str>,
+    (nodes, now): (&Nodes<'_>, SystemTime),
+    aside: &mut Option<Text<'a>>,
+) -> Pool {
     let balance = balance::read(section);
     let members = members::read(section, nodes, &balance);
     let port = section.required_integer("port");
@@ -32,7 +38,7 @@ pub(crate) fn read<'a>(section: &Section<'a>, name: Arc<str>, nodes: &Nodes<'_>,
             "write buffer-request = \"64KiB\", so that both go to a node at once; \"0\" says that it is not WSO2";
         section.problems.warning(section.place_of("port"), what, advice);
     }
-    let tls = section.section("tls", "pool.tls").map(|tls| node_tls::read(&tls));
+    let tls = section.section("tls", "pool.tls").map(|tls| node_tls::read(&tls, now));
     let own = health::PoolPort { port: port.unwrap_or(0), tls: tls.is_some() };
     let check = |probe: &Section<'_>, port| check_port(probe, "port", port, &members, nodes);
     Pool {

@@ -166,6 +166,7 @@ async fn find_and_try<'r>(
 ) -> Result<Outcome<'r>, Refused> {
     let site = response.arrived.find_site()?;
     record.site(site);
+    site.is_believed()?;
     let routed = site.find_route()?;
     record.route(&routed);
     let Admitted { delay, destination } = routed.admit()?;

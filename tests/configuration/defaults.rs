@@ -60,6 +60,11 @@ fn around(table: &str, key: &str, line: &str) -> String {
             let file = after("bind = \"127.0.0.1:8080\"\n", &format!("[listener.tls]\n{line}\n"));
             format!("{file}certificate = {{ chain = \"site.crt\", key = \"site.key\" }}\n")
         }
+        "site.client-auth" => {
+            let file = after("bind = \"127.0.0.1:8080\"\n", "tls = {}\n");
+            let certificate = "certificate = { chain = \"site.crt\", key = \"site.key\" }";
+            format!("{file}{certificate}\n[{table}]\nca = \"site.crt\"\n{line}\n")
+        }
         "node" => after("address = \"10.0.0.3\"\n", &format!("{line}\n")),
         "pool" => in_pool(line),
         "pool.nodes" => file

@@ -24,3 +24,13 @@ pub struct ClientAuth {
     /// The fields in which the node is told of it. No client may send one of these names to any site.
     pub fields: Vec<(Arc<str>, FieldValue)>,
 }
+
+impl ClientAuth {
+    /// Of a request, behind the site that it came to.
+    pub fn told(&self) -> &'static str {
+        match self.mode {
+            ClientAuthMode::Required => "; a client certificate must be shown, which is not asked here",
+            ClientAuthMode::Optional => "; a client certificate may be shown, and is judged then",
+        }
+    }
+}

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustls_pki_types::CertificateDer;
 
 use super::edits::Cookies;
+use super::site::Certificate;
 use super::sticky::Sticky;
 use crate::config::text::choices::{ProbeKind, WhenNone};
 use crate::config::text::errors::Place;
@@ -192,6 +193,8 @@ pub struct NodeTls {
     /// The name that SNI sends and that `full` checks. Default: the node's DNS name, or its address where
     /// it has no name. SNI cannot send an IP address.
     pub server_name: Option<Arc<str>>,
+    /// What is shown to nodes that ask for a certificate.
+    pub certificate: Option<Arc<Certificate>>,
 }
 
 /// How a node's certificate is verified.

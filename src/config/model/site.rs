@@ -84,6 +84,17 @@ pub struct Certificate {
     pub pair: Pair,
 }
 
+/// The same files with the same content.
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        let content =
+            |certificate: &Self| (certificate.pair.certified.cert.clone(), certificate.pair.key.secret_der().to_vec());
+        (&self.chain, &self.key) == (&other.chain, &other.key) && content(self) == content(other)
+    }
+}
+
+impl Eq for Certificate {}
+
 /// Where log lines go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logs {

@@ -1,6 +1,8 @@
 //! `[pool.tls]`: how a node's certificate is verified. `verify` must be written, so that nothing is trusted by
 //! accident.
 
+use std::time::SystemTime;
+
 use rustls_pki_types::CertificateDer;
 
 use crate::config::certificate;
@@ -8,10 +10,11 @@ use crate::config::hosts;
 use crate::config::model::{NodeTls, Verify};
 use crate::config::text::choices;
 use crate::config::text::section::Section;
+use crate::config::values::pairs;
 use crate::config::values::pins::pin;
 
 /// Reads the table with its pins and roots.
-pub(crate) fn read(section: &Section<'_>) -> NodeTls {
+pub(crate) fn read(section: &Section<'_>, now: SystemTime) -> NodeTls {
     section.required("verify");
     let mode = section.choice("verify");
     let pins = pins(section);
@@ -25,7 +28,12 @@ pub(crate) fn read(section: &Section<'_>) -> NodeTls {
         refuse_roots(section, mode);
     }
     refuse_strangers(section, mode);
-    NodeTls { verify, server_name: section.parsed("server-name", hosts::name) }
+    let certificate = section.section("certificate", "pool.tls.certificate");
+    NodeTls {
+        verify,
+        server_name: section.parsed("server-name", hosts::name),
+        certificate: certificate.and_then(|certificate| pairs::read_client(&certificate, now)),
+    }
 }
 
 fn pins(section: &Section<'_>) -> Vec<[u8; 32]> {

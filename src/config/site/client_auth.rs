@@ -28,20 +28,16 @@ pub(super) fn read<'l>(
         let what = "client-auth has no effect: the TLS of this site ends at the nodes";
         site.refuse("client-auth", what, "leave it out, and let the nodes ask for certificates");
     } else if let Some(plain) = listeners.find(|listener| listener.tls.is_none()) {
-        let what = format!("client-auth: listener {:?} does not speak TLS, so nobody shows a certificate there", plain.name);
+        let what =
+            format!("client-auth: listener {:?} does not speak TLS, so nobody shows a certificate there", plain.name);
         site.refuse("client-auth", what, "give that listener a site of its own, such as one that redirects to https");
     }
     let ca = section.required_text("ca");
     let (crl, mode) = (section.text("crl"), section.choice("mode").unwrap_or_default());
     let fields = fields(&section);
+    let lists = crl.map(|file| read_file(&section, file, certificate::revocation_lists));
     let (ca, authorities) = read_file(&section, ca?, certificate::roots)?;
-    let (crl, revoked) = match crl {
-        Some(file) => {
-            let (file, lists) = read_file(&section, file, certificate::revocation_lists)?;
-            (Some(file), lists)
-        }
-        None => (None, Vec::new()),
-    };
+    let (crl, revoked) = lists.flatten().map_or((None, Vec::new()), |(file, lists)| (Some(file), lists));
     Some(Arc::new(ClientAuth { ca, authorities, crl, revoked, mode, fields }))
 }
 

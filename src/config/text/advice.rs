@@ -86,6 +86,8 @@ pub(super) fn example(key: &Key) -> &'static str {
         ("site.route.headers", "name") => "\"X-Tenant\"",
         ("site", "listener") => "\"http\"",
         ("site.client-auth", "ca") => "\"../certs/partners.pem\"",
+        ("pool.tls.certificate", "chain") => "\"../certs/weir.crt\"",
+        ("pool.tls.certificate", "key") => "\"../certs/weir.key\"",
         ("site.certificate", "chain") => "\"../certs/site.crt\"",
         ("site.certificate", "key") => "\"../certs/site.key\"",
         (_, "name") => "\"a-name\"",

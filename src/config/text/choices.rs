@@ -159,6 +159,16 @@ pub enum CookieSameSite {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "kebab-case")]
 pub enum RequestValue {
+    /// The client's address, as in X-Real-IP.
+    Client,
+    /// The host that was asked for, as in X-Forwarded-Host.
+    Host,
+    /// `http` or `https`, as in X-Forwarded-Proto.
+    Scheme,
+    /// The port that the client sees, as in X-Forwarded-Port.
+    Port,
+    /// The request's id, as in X-Request-Id.
+    RequestId,
     /// The client's certificate in PEM, base64 again.
     ClientCertBase64,
     /// The client's certificate in DER, as base64.
@@ -173,16 +183,6 @@ pub enum RequestValue {
     ClientSerial,
     /// Its subject (RFC 4514).
     ClientSubject,
-    /// The client's address, as in X-Real-IP.
-    Client,
-    /// The host that was asked for, as in X-Forwarded-Host.
-    Host,
-    /// `http` or `https`, as in X-Forwarded-Proto.
-    Scheme,
-    /// The port that the client sees, as in X-Forwarded-Port.
-    Port,
-    /// The request's id, as in X-Request-Id.
-    RequestId,
 }
 
 impl RequestValue {

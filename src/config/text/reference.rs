@@ -289,7 +289,11 @@ static REFERENCE: &[Key] = &[
     key("pool.tls", "verify", Form::Choice(choices::Verify::VARIANTS), REQUIRED, "how a node proves who it is"),
     key("pool.tls", "pins", Form::List("pins"), "required with `pin`", "SHA-256 of the certificate or of its public key; `weir cert pin HOST:PORT` prints them"),
     key("pool.tls", "ca", Form::Text("PEM file"), "the system's", "with `full` and `chain`: the CA certificates that may have signed the nodes' certificates"),
+    key("pool.tls", "certificate", Form::Table(false), "none", "the certificate that nodes are shown when they ask for one"),
     key("pool.tls", "server-name", Form::Text("host name"), "the node's address", "the name sent to the node (SNI); with `full` also the name that its certificate must have"),
+
+    key("pool.tls.certificate", "chain", Form::Text("PEM file"), REQUIRED, "the certificate, followed by those that signed it"),
+    key("pool.tls.certificate", "key", Form::Text("PEM file"), REQUIRED, "its private key, not encrypted"),
 
     key("pool.sticky", "mode", Form::Choice(choices::StickyMode::VARIANTS), "`\"learn\"`", "how a request finds its node"),
     key("pool.sticky", "cookie", Form::Text("cookie name"), "`\"JSESSIONID\"`", "learn and route: the name of the session cookie, compared without case. cookie: the name of Weir's own cookie, by default `\"WEIRNODE\"`"),

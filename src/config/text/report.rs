@@ -151,6 +151,7 @@ fn first_line(text: &str, span: Range<usize>) -> Option<(&str, Range<usize>)> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::sync::Arc;
 
     use super::*;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::config::HostPattern;
 use crate::config::certificate;
@@ -50,6 +50,34 @@ pub(crate) fn read(section: &Section<'_>, hosts: &[HostPattern], judging: Judgin
     }
     inspection.pair.map(|pair| Arc::new(Certificate { chain, key, pair }))
 }
+
+/// Reads `chain` and `key` of a certificate that Weir shows to nodes. What only matters to clients is not told of it.
+pub(crate) fn read_client(section: &Section<'_>, now: SystemTime) -> Option<Arc<Certificate>> {
+    let (chain, key) = (section.required_text("chain"), section.required_text("key"));
+    let (chain, key) = (section.source.resolve(chain?.text), section.source.resolve(key?.text));
+    let inspection = certificate::inspect(&chain, &key, &[], now, None);
+    for finding in inspection.findings.into_iter().filter(|finding| finding.fatal || finding.file == key) {
+        let at = section.place_of(if finding.file == key && key != chain { "key" } else { "chain" });
+        let what = format!("{}: {}", finding.file.display(), finding.what);
+        if finding.fatal {
+            section.problems.error(at, what, finding.advice);
+        } else {
+            section.problems.warning(at, what, finding.advice);
+        }
+    }
+    let pair = inspection.pair?;
+    let today = now.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
+    if pair.leaf.not_after < today.saturating_add(WARNED_BEFORE) {
+        let (verb, day) =
+            (if pair.leaf.not_after < today { "expired" } else { "expires" }, certificate::day(pair.leaf.not_after));
+        let what = format!("{}: it {verb} on {day}: nodes that ask for it refuse it then", chain.display());
+        section.problems.warning(section.place_of("chain"), what, "have it signed anew");
+    }
+    Some(Arc::new(Certificate { chain, key, pair }))
+}
+
+/// In seconds: 30 days.
+const WARNED_BEFORE: i64 = 30 * 86_400;
 
 /// On a new machine neither file exists, and one command creates both. What this user may not look at may be there.
 fn how_to_make(chain: &Path, key: &Path, hosts: &[HostPattern]) -> Option<String> {

@@ -68,10 +68,12 @@ fn behind_dollar(text: &str) -> Result<(Option<RequestValue>, &str), Wrong> {
             _ => Ok((None, text)),
         };
     }
-    let known = RequestValue::VARIANTS.iter().find_map(|name| {
+    let known = RequestValue::VARIANTS.iter().filter_map(|name| {
         let rest = text.strip_prefix(name).filter(|rest| letters(rest).is_empty())?;
         Some((name.parse().ok(), rest))
     });
+    // `$client-cert` begins with `$client`.
+    let known = known.min_by_key(|(_, rest)| rest.len());
     match known {
         Some(found) => Ok(found),
         None if begins_name(text) => Err(unknown(letters(text))),
@@ -91,7 +93,9 @@ fn letters(text: &str) -> &str {
 
 /// Only names of nginx are shown. Another word behind a dollar sign may be part of a secret.
 fn unknown(name: &str) -> Wrong {
-    let all: Vec<String> = RequestValue::VARIANTS.iter().map(|name| format!("${name}")).collect();
+    let of_certificate = |name: &&&str| name.parse().is_ok_and(RequestValue::is_of_certificate);
+    let all = RequestValue::VARIANTS.iter().filter(|name| !of_certificate(name));
+    let all: Vec<String> = all.map(|name| format!("${name}")).collect();
     let all = all.join(", ");
     match OF_NGINX.iter().find(|(known, _)| *known == name) {
         Some((name, advice)) => Wrong::new(format!("${name} is not known"), format!("{advice}; known are {all}")),
@@ -103,7 +107,7 @@ fn unknown(name: &str) -> Wrong {
 }
 
 /// Variables of nginx, and what does the same.
-const OF_NGINX: [(&str, &str); 14] = [
+const OF_NGINX: [(&str, &str); 18] = [
     ("http_host", "write $host, which has no port"),
     ("proxy_add_x_forwarded_for", "leave it out: nodes are told by X-Forwarded-For anyway"),
     ("proxy_host", "leave it out: Host goes up as it came"),
@@ -114,7 +118,11 @@ const OF_NGINX: [(&str, &str); 14] = [
     ("request_uri", WRITE_ITSELF),
     ("server_name", "write $host, or the name itself"),
     ("server_port", "write $port"),
-    ("ssl_client_s_dn", WRITE_ITSELF),
+    ("ssl_client_cert", "write $client-cert, at a site with client-auth"),
+    ("ssl_client_escaped_cert", "write $client-cert, at a site with client-auth"),
+    ("ssl_client_i_dn", "write $client-issuer, at a site with client-auth"),
+    ("ssl_client_s_dn", "write $client-subject, at a site with client-auth"),
+    ("ssl_client_serial", "write $client-serial, at a site with client-auth"),
     ("ssl_protocol", WRITE_ITSELF),
     ("upstream_addr", WRITE_ITSELF),
     ("uri", WRITE_ITSELF),

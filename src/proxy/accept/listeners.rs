@@ -436,19 +436,13 @@ async fn shake_hands(
     };
     listener.counters.shaken(version, hello.resumed(), hello.group());
     let http2 = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
-    let facts = Some(TlsFacts { version, shown: shown(&hello, &listener_ref.generation, stream.get_ssl()) });
+    let site = hello.site().and_then(|site| listener_ref.generation.snapshot.config.sites.get(site));
+    let chain = stream.get_ssl().and_then(TlsRef::peer_cert_chain_der).unwrap_or_default();
+    let facts = Some(TlsFacts { version, shown: site.and_then(|site| Shown::to(site, chain)) });
     let connection = Connection::new(Rc::clone(worker), listening, peer, facts, http2, counted);
     Some(if http2 {
         Begun::H2(stream, connection)
     } else {
         Begun::H1(Rc::new(TimedStream::new(Transport::Over(stream), handle, Rc::clone(deadlines))), connection)
     })
-}
-
-/// What the client has shown, where the site of the handshake asks for certificates.
-fn shown(hello: &Hello, generation: &Generation, tls: Option<&TlsRef>) -> Option<Box<Shown>> {
-    let site = generation.snapshot.config.sites.get(hello.site()?)?;
-    site.client_auth.as_ref()?;
-    let chain = tls.and_then(TlsRef::peer_cert_chain_der).unwrap_or_default();
-    Some(Box::new(Shown::new(Arc::clone(&site.name), chain)))
 }

@@ -1,11 +1,12 @@
 //! The certificate that a client showed on its connection, and what the site of a request says of it.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 
 use super::tls::asking::Believed;
+use crate::config::Site;
 use crate::traffic::message::client_certificate::ClientCertificate;
 use crate::traffic::message::refusal::Refusal;
 
@@ -15,20 +16,29 @@ pub(crate) struct Shown {
     site: Arc<str>,
     /// Its own certificate first; empty where it has none.
     chain: Box<[CertificateDer<'static>]>,
-    certificate: Option<ClientCertificate>,
+    /// As nodes are told of it: made where it was believed.
+    certificate: OnceCell<Option<ClientCertificate>>,
     /// What was found last, and by whom: after a reload it is judged anew.
-    judged: RefCell<Option<(Arc<Believed>, Result<(), Refusal>)>>,
+    judged: RefCell<Option<Judged>>,
+}
+
+struct Judged {
+    by: Arc<Believed>,
+    found: Result<(), Refusal>,
 }
 
 impl Shown {
-    pub(crate) fn new(site: Arc<str>, chain: &[CertificateDer<'static>]) -> Self {
-        let certificate = chain.first().and_then(|own| ClientCertificate::new(own));
-        Self { site, chain: chain.into(), certificate, judged: RefCell::default() }
+    /// In a handshake for this site. `None` where it asks for nothing.
+    pub(crate) fn to(site: &Site, chain: &[CertificateDer<'static>]) -> Option<Box<Self>> {
+        site.client_auth.as_ref()?;
+        let (certificate, judged) = (OnceCell::new(), RefCell::default());
+        Some(Box::new(Self { site: Arc::clone(&site.name), chain: chain.into(), certificate, judged }))
     }
 
-    /// The certificate, for nodes. Only after [`Self::may_come`].
+    /// The certificate, for nodes. `None` where it was not believed, or not judged.
     pub(crate) fn certificate(&self) -> Option<&ClientCertificate> {
-        self.certificate.as_ref()
+        self.judged.borrow().as_ref()?.found.ok()?;
+        self.certificate.get_or_init(|| self.chain.first().and_then(|own| ClientCertificate::new(own))).as_ref()
     }
 
     /// Whether a request for this site may come, which believes these certificates.
@@ -36,13 +46,13 @@ impl Shown {
         if *self.site != *site {
             return Err(Refusal::OtherServerName);
         }
-        if let Some((by, found)) = &*self.judged.borrow()
+        if let Some(Judged { by, found }) = &*self.judged.borrow()
             && Arc::ptr_eq(by, believed)
         {
             return *found;
         }
         let found = believed.judge(&self.chain);
-        *self.judged.borrow_mut() = Some((Arc::clone(believed), found));
+        *self.judged.borrow_mut() = Some(Judged { by: Arc::clone(believed), found });
         found
     }
 }

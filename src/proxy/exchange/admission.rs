@@ -29,14 +29,7 @@ impl<'r> Arrived<'r> {
         let sited = Sited { arrived: self, site };
         // Its clients speak to the node. One that sends us a request took a certificate of ours for the site's: browsers do,
         // with one for *.wso2.com. After 421 they open another connection (RFC 9110 15.5.20).
-        if sited.site().passthrough {
-            return Err(Refusal::UnknownHost);
-        }
-        match &sited.running().believed {
-            Some(believed) => shown::may_come(self.connection.shown(), &sited.site().name, believed)?,
-            None => {}
-        }
-        Ok(sited)
+        if sited.site().passthrough { Err(Refusal::UnknownHost) } else { Ok(sited) }
     }
 
     fn asked(&self) -> Url<'_> {
@@ -45,6 +38,14 @@ impl<'r> Arrived<'r> {
 }
 
 impl<'r> Sited<'r> {
+    /// Whether the client has shown the certificate that the site asks for.
+    pub(crate) fn is_believed(&self) -> Result<(), Refusal> {
+        match &self.running().believed {
+            Some(believed) => shown::may_come(self.arrived.connection.shown(), &self.site().name, believed),
+            None => Ok(()),
+        }
+    }
+
     /// Finds the route, and with it what becomes of the request.
     pub(crate) fn find_route(self) -> Result<Routed<'r>, Refusal> {
         let arrived = self.arrived;

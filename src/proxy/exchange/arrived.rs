@@ -83,11 +83,8 @@ impl<'c> Arrived<'c> {
 
     pub(crate) fn forwarded(&self) -> Forwarded<'_> {
         let connection = self.connection;
-        let from = self.listener_ref.listener().forwarded(
-            connection.peer().ip(),
-            connection.peer_text(),
-            connection.secure(),
-        );
+        let from =
+            self.listener_ref.listener().forwarded(connection.peer().ip(), connection.peer_text(), connection.secure());
         Forwarded { certificate: connection.shown().and_then(Shown::certificate), ..from }
     }
 }

@@ -91,7 +91,15 @@ impl RunningListener {
     /// What Weir knows of where a request from this peer came from.
     pub(crate) fn forwarded<'a>(&self, peer: IpAddr, client: &'a [u8], secure: bool) -> Forwarded<'a> {
         let trust = Trust::of(peer, self.trusted_proxies.as_deref());
-        Forwarded { client, real: None, secure, port: self.port, public_port: self.public_port, trust, certificate: None }
+        Forwarded {
+            client,
+            real: None,
+            secure,
+            port: self.port,
+            public_port: self.public_port,
+            trust,
+            certificate: None,
+        }
     }
 }
 

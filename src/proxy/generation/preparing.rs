@@ -83,7 +83,7 @@ impl Prepared {
             .collect();
         let stray = or_problem(open_logs(&config.logs, observer), &config.admin.at, &mut problems);
         let any_certificate = or_problem(
-            connector(&config::NodeTls { verify: Verify::None, server_name: None }),
+            connector(&config::NodeTls { verify: Verify::None, server_name: None, certificate: None }),
             &config.admin.at,
             &mut problems,
         );

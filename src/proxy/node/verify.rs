@@ -17,6 +17,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::{Resumption, verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
 use rustls::server::ParsedCertificate;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, PeerMisbehaved, RootCertStore,
     SignatureScheme,
@@ -41,12 +42,18 @@ use crate::config::{NodeTls, Verify};
 /// In words, when nothing could ever pass: no pins, no roots.
 pub(crate) fn client_config(tls: &NodeTls, provider: &Arc<CryptoProvider>) -> Result<Arc<ClientConfig>, String> {
     let verifier = NodeVerifier::new(&tls.verify, provider)?;
-    let mut config = ClientConfig::builder_with_provider(provider.clone())
+    let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(|error| error.to_string())?
         .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(verifier);
+    let mut config = match &tls.certificate {
+        Some(own) => {
+            let own = SingleCertAndKey::from(CertifiedKey::clone(&own.pair.certified));
+            builder.with_client_cert_resolver(Arc::new(own))
+        }
+        None => builder.with_no_client_auth(),
+    };
     config.resumption = Resumption::in_memory_sessions(SESSIONS);
     Ok(Arc::new(config))
 }
@@ -463,7 +470,7 @@ mod tests {
     #[test]
     fn what_could_never_pass_is_refused_when_it_is_built() {
         for verify in [Verify::Pin(vec![]), Verify::Full(vec![]), Verify::Chain(vec![])] {
-            let tls = NodeTls { verify, server_name: None };
+            let tls = NodeTls { verify, server_name: None, certificate: None };
             assert!(client_config(&tls, &Arc::new(provider())).is_err(), "{tls:?}");
         }
     }
@@ -529,7 +536,7 @@ mod tests {
     }
 
     fn client(verify: &Verify) -> Arc<ClientConfig> {
-        let tls = NodeTls { verify: verify.clone(), server_name: None };
+        let tls = NodeTls { verify: verify.clone(), server_name: None, certificate: None };
         client_config(&tls, &Arc::new(provider())).unwrap()
     }
 

@@ -68,7 +68,8 @@ fn escape(byte: u8, out: &mut Vec<u8>) {
     if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
         out.push(byte);
     } else {
-        let digit = |four: u8| char::from_digit(u32::from(four), 16).map_or(b'0', |digit| digit.to_ascii_uppercase() as u8);
+        let digit =
+            |four: u8| char::from_digit(u32::from(four), 16).map_or(b'0', |digit| digit.to_ascii_uppercase() as u8);
         out.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]);
     }
 }

@@ -204,12 +204,20 @@ mod tests {
             ("nodes-busy", 503),
             ("session-lost", 503),
             ("http2-flood", 429),
+            ("certificate-bad", 400),
+            ("certificate-expired", 400),
+            ("certificate-missing", 400),
+            ("certificate-purpose", 400),
+            ("certificate-revoked", 400),
+            ("certificate-unchecked", 400),
+            ("certificate-unknown", 400),
+            ("other-server-name", 421),
         ] {
             let found = Refusal::ALL.iter().find(|refusal| refusal.word() == word);
             assert_eq!(found.map(|refusal| refusal.status()), Some(status), "{word}");
         }
         let words: HashSet<_> = Refusal::ALL.iter().map(|refusal| refusal.word()).collect();
-        assert_eq!((words.len(), Refusal::ALL.len()), (29, 29), "each word means one thing");
+        assert_eq!((words.len(), Refusal::ALL.len()), (37, 37), "each word means one thing");
     }
 
     #[test]

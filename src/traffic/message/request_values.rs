@@ -28,14 +28,8 @@ impl RequestValues<'_> {
             RequestValue::Scheme => out.extend_from_slice(if origin().0 { b"https" } else { b"http" }),
             RequestValue::Port => out.extend_from_slice(Decimal::of(u64::from(origin().1)).digits()),
             RequestValue::RequestId => out.extend_from_slice(self.request_id.unwrap_or_default()),
-            RequestValue::ClientCert
-            | RequestValue::ClientCertBase64
-            | RequestValue::ClientCertDer
-            | RequestValue::ClientCertSequence
-            | RequestValue::ClientIssuer
-            | RequestValue::ClientSerial
-            | RequestValue::ClientSubject => {
-                self.from.certificate.into_iter().for_each(|certificate| certificate.write(value, out));
+            of_certificate => {
+                self.from.certificate.into_iter().for_each(|certificate| certificate.write(of_certificate, out));
             }
         }
     }

@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
+};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -39,7 +42,7 @@ impl Pair {
     /// What a stock WSO2 node shows: expired, self-signed, CN=localhost, no SAN.
     pub(crate) fn of_a_stock_node() -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no name is a fine list");
-        params.distinguished_name.push(rcgen::DnType::CommonName, "localhost");
+        params.distinguished_name.push(DnType::CommonName, "localhost");
         params.not_before = rcgen::date_time_ymd(2010, 1, 1);
         params.not_after = rcgen::date_time_ymd(2016, 1, 1);
         Self::from(params)
@@ -114,6 +117,94 @@ impl Pair {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key_der.clone()));
         (vec![CertificateDer::from(self.der.clone())], key)
     }
+}
+
+/// A CA that signs certificates of clients.
+pub(crate) struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+}
+
+impl Authority {
+    /// A CA of this name.
+    pub(crate) fn named(name: &str) -> Self {
+        let mut params = CertificateParams::new(Vec::new()).expect("no name is a fine list");
+        params.distinguished_name = named(name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate().expect("the system has randomness");
+        let pem = params.self_signed(&key).expect("a fresh key can sign").pem();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// Its certificate.
+    pub(crate) fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// A client of this name.
+    pub(crate) fn client(&self, name: &str) -> Pair {
+        self.signed(name, |params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth])
+    }
+
+    /// A client whose certificate expired years ago.
+    pub(crate) fn expired_client(&self, name: &str) -> Pair {
+        self.signed(name, |params| {
+            params.not_before = rcgen::date_time_ymd(2010, 1, 1);
+            params.not_after = rcgen::date_time_ymd(2016, 1, 1);
+        })
+    }
+
+    /// A certificate that is only for servers.
+    pub(crate) fn server(&self, name: &str) -> Pair {
+        self.signed(name, |params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth])
+    }
+
+    /// The list of what it has taken back.
+    pub(crate) fn revoking(&self, gone: &[&Pair]) -> String {
+        let one = |pair: &&Pair| RevokedCertParams {
+            serial_number: serial(&pair.key),
+            revocation_time: rcgen::date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: rcgen::date_time_ymd(2020, 1, 1),
+            next_update: rcgen::date_time_ymd(2021, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: gone.iter().map(one).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.issuer).expect("a fresh key can sign").pem().expect("a list is text in PEM")
+    }
+
+    fn signed(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Pair {
+        let key = KeyPair::generate().expect("the system has randomness");
+        let mut params = CertificateParams::new(Vec::new()).expect("no name is a fine list");
+        params.distinguished_name = named(name);
+        params.serial_number = Some(serial(&key.serialize_pem()));
+        change(&mut params);
+        let certificate = params.signed_by(&key, &self.issuer).expect("the CA's key can sign");
+        Pair {
+            chain: certificate.pem(),
+            key: key.serialize_pem(),
+            der: certificate.der().to_vec(),
+            key_der: key.serialize_der(),
+        }
+    }
+}
+
+fn named(name: &str) -> DistinguishedName {
+    let mut all = DistinguishedName::new();
+    all.push(DnType::CommonName, name);
+    all
+}
+
+/// A number that belongs to this key alone.
+fn serial(key: &str) -> SerialNumber {
+    let number = key.bytes().fold(1_u64, |number, byte| number.wrapping_mul(31).wrapping_add(byte.into()));
+    SerialNumber::from(number >> 1)
 }
 
 /// The pair that most tests share: making one costs time.

@@ -16,7 +16,7 @@ mod process;
 mod user;
 
 pub(crate) use appliance::{Appliance, fresh_dir, weir};
-pub(crate) use certificates::Pair;
+pub(crate) use certificates::{Authority, Pair};
 pub(crate) use client::frames;
 pub(crate) use client::http1::{Answer, Client};
 pub(crate) use client::http2::{H2Answer, H2Client};
