@@ -23,6 +23,8 @@ pub(crate) struct Hello {
     site: Option<usize>,
     /// The group of the key exchange.
     group: Option<&'static str>,
+    /// Whether the certificate that the client has shown is believed; none where it has shown none.
+    believed: Option<bool>,
     /// Whether the key of the certificate was asked to sign, which every handshake does that resumes no session.
     signed: bool,
 }
@@ -82,6 +84,16 @@ impl Hello {
             RequestedName::Nothing => None,
             _ => Some(now.site),
         })
+    }
+
+    /// Notes of the handshake that this thread runs now whether the client's certificate is believed.
+    pub(super) fn note_believed(believed: bool) {
+        HELLO.with_borrow_mut(|now| now.believed = Some(believed));
+    }
+
+    /// The same, as it was noted.
+    pub(super) fn was_believed() -> Option<bool> {
+        HELLO.with_borrow(|now| now.believed)
     }
 
     /// The site that it is for: its index in the generation of the handshake.

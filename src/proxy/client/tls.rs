@@ -3,6 +3,7 @@
 
 pub(crate) mod asking;
 mod listed;
+mod site_tickets;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use rustls::{ServerConfig, SupportedProtocolVersion, version};
 
 use self::asking::{Asking, Believed};
 use self::listed::Listed;
+use self::site_tickets::SiteTickets;
 use super::hello::{self, Hello};
 use crate::config;
 use crate::config::{AdminTls, Config, TlsVersion};
@@ -74,7 +76,10 @@ pub(crate) fn server_config(
     server.alpn_protocols =
         if listener.http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
     server.ignore_client_order = true;
-    server.ticketer = Arc::clone(tickets);
+    server.ticketer = match asks {
+        true => Arc::new(SiteTickets::new(Arc::clone(tickets), believed.to_vec())),
+        false => Arc::clone(tickets),
+    };
     server.session_storage = Arc::new(NoServerSessionStorage {});
     server.send_tls13_tickets = 1;
     Ok(Some(Arc::new(server)))

@@ -61,6 +61,34 @@ fn a_partner_comes_in_and_the_node_is_told_who_it_is() {
 }
 
 #[test]
+fn a_resumed_session_is_that_of_a_certificate_that_the_site_asks_for() {
+    let authority = Authority::named("Partners");
+    let partner = authority.client("partner");
+    let (origin, mut weir) = world(&authority, ", crl = \"crl.pem\"");
+    for offer in versions() {
+        let config = showing(Some(&partner), &offer);
+        for resumed in [false, true, true] {
+            let (mut client, agreed) = Client::tls_with(weir.https(), &config, "esb.test").expect("a handshake");
+            assert_eq!(client.ask("GET /a HTTP/1.1\r\nHost: esb.test\r\n\r\n").status, 200);
+            assert_eq!((agreed.resumed, origin.last().values("X-Subject")), (resumed, vec!["CN=partner".to_owned()]));
+        }
+        // What the site asks for changes, so the session begins anew.
+        for (auth, resumed) in [(false, false), (true, false), (true, true)] {
+            let now = weir.read("weir.toml");
+            if now.contains("\nclient-auth") != auth {
+                let (from, to) =
+                    if auth { ("\n# client-auth", "\nclient-auth") } else { ("\nclient-auth", "\n# client-auth") };
+                weir.edit(|text| text.replace(from, to));
+                weir.reload();
+            }
+            let (mut client, agreed) = Client::tls_with(weir.https(), &config, "esb.test").expect("a handshake");
+            assert_eq!(client.ask("GET /a HTTP/1.1\r\nHost: esb.test\r\n\r\n").status, 200, "{auth} {resumed}");
+            assert_eq!(agreed.resumed, resumed, "{auth}");
+        }
+    }
+}
+
+#[test]
 fn who_is_not_believed_reads_why_and_is_counted() {
     let authority = Authority::named("Partners");
     let (origin, mut weir) = world(&authority, ", crl = \"crl.pem\"");
@@ -80,9 +108,11 @@ fn who_is_not_believed_reads_why_and_is_counted() {
     for offer in versions() {
         for (pair, word) in &rows {
             let config = showing(*pair, &offer);
-            // The second one resumes the session of the first.
+            // Who is refused has no session to resume: with another certificate he would be refused for the old one.
             for _ in 0..2 {
-                let answer = asked(&weir, &config, "esb.test");
+                let (mut client, agreed) = Client::tls_with(weir.https(), &config, "esb.test").expect("a handshake");
+                let answer = client.ask("GET /a HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+                assert!(!agreed.resumed, "{word}");
                 assert_eq!((answer.status, answer.text().lines().next()), (400, Some(format!("400 {word}").as_str())));
             }
             assert!(weir.metric("weir_refusals_total", &[("site", "secure"), ("word", word)]) >= 2.0);

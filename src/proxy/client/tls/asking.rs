@@ -2,6 +2,7 @@
 //! asked for, and of which CAs. During the handshake the client only proves that it has the key. Whether its certificate is
 //! believed is judged afterwards, since a session that is resumed shows none anew, and the client then reads the reason.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
@@ -21,6 +22,8 @@ use crate::traffic::message::refusal::Refusal;
 pub(crate) struct Believed {
     required: bool,
     by: Arc<dyn ClientCertVerifier>,
+    /// Tells it from another one, within this process.
+    mark: u64,
 }
 
 impl Believed {
@@ -33,7 +36,20 @@ impl Believed {
             lists => builder.with_crls(lists.to_vec()).only_check_end_entity_revocation(),
         };
         let by = builder.build().map_err(|error| format!("client-auth: {error}"))?;
-        Ok(Self { required: auth.mode == ClientAuthMode::Required, by })
+        let mut hasher = DefaultHasher::new();
+        auth.authorities.iter().for_each(|der| der.hash(&mut hasher));
+        auth.revoked.iter().for_each(|der| der.as_ref().hash(&mut hasher));
+        Ok(Self { required: auth.mode == ClientAuthMode::Required, by, mark: hasher.finish() })
+    }
+
+    /// What tells it from another one, within this process.
+    pub(super) const fn mark(&self) -> [u8; 8] {
+        self.mark.to_be_bytes()
+    }
+
+    /// Whether a client that has shown this comes in: no certificate, or one that is believed or not.
+    pub(super) fn takes(&self, shown: Option<bool>) -> bool {
+        shown.unwrap_or(!self.required)
     }
 
     /// Judges what a client has shown: its certificate, and those that lead from it to a CA.
@@ -97,10 +113,12 @@ impl ClientCertVerifier for Asking {
 
     fn verify_client_cert(
         &self,
-        _shown: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _now: UnixTime,
+        shown: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        let is_good = |believed: &Believed| believed.by.verify_client_cert(shown, intermediates, now).is_ok();
+        Hello::note_believed(self.now().is_some_and(is_good));
         Ok(ClientCertVerified::assertion())
     }
 
