@@ -30,8 +30,9 @@ use super::HostPattern;
 pub use self::finding::Finding;
 pub use self::identity::Identity;
 pub use self::leaf::{Leaf, day, subject_of};
+pub use self::pem::revocation_lists;
 pub use self::pin::{key_pin, key_pin_of, pin_of, pin_text};
-pub use self::roots::{revocation_lists, roots, system_roots};
+pub use self::roots::{roots, system_roots};
 pub use self::shipped::shipped_with;
 
 /// A chain and its key, which TLS can use.

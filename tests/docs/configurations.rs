@@ -61,10 +61,13 @@ impl Files {
         for folder in ["certs", "logs", "pages", "sites", "state"] {
             fs::create_dir_all(directory.join(folder)).unwrap();
         }
-        for name in ["wrk", "mgt", "site", "server", "sso", "apps", "api", "am", "www", "admin"] {
+        for name in ["wrk", "mgt", "site", "server", "sso", "apps", "api", "am", "www", "admin", "weir"] {
             certificate(&directory.join("certs"), name);
         }
-        fs::copy(directory.join("certs/wrk.crt"), directory.join("certs/operators.pem")).unwrap();
+        for authorities in ["operators.pem", "partners.pem"] {
+            fs::copy(directory.join("certs/wrk.crt"), directory.join("certs").join(authorities)).unwrap();
+        }
+        fs::write(directory.join("certs/partners.crl"), LIST).unwrap();
         for page in ["403.json", "soon.html", "sorry.html"] {
             fs::write(directory.join("pages").join(page), "\n").unwrap();
         }
@@ -100,12 +103,22 @@ fn places(piece: &str) -> Vec<String> {
         format!("{rest}{pool}max-requests = 200\n{piece}"),
         format!("{rest}{pool}balance = \"hash\"\n{piece}"),
         format!("{rest}{pool}[pool.health]\n{piece}"),
+        format!("{rest}{pool}[pool.tls]\nverify = \"none\"\n{piece}"),
         format!("{rest}{named}{to}{piece}"),
         format!("{rest}{bare_site}{hosts}{to}{piece}"),
         format!("{rest}{named}{to}[[site.route]]\nprefix = \"/x\"\n{piece}"),
         format!("{rest}{named}{to}[[site.route]]\n{piece}"),
     ]
 }
+
+/// A list of revoked certificates, with none in it.
+const LIST: &str = "-----BEGIN X509 CRL-----
+MIGlME0CAQEwCgYIKoZIzj0EAwIwDjEMMAoGA1UEAwwDb2xkFw0yNjExMjcxOTA5
+NTNaFw0zNTAyMTMxOTA5NTNaoA4wDDAKBgNVHRQEAwIBATAKBggqhkjOPQQDAgNI
+ADBFAiEA8dqRX3fXjyp7fOBpkNTfqDVRdInSU9YN9a1rR8t6fhsCIBMrC2eqW3Em
+MM4megM1frJl9RfMbpr2kgSdlICcpnuh
+-----END X509 CRL-----
+";
 
 const REST: &str = r#"[[listener]]
 name = "http"

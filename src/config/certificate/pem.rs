@@ -20,8 +20,11 @@ pub(super) fn certificates(file: &Path, wanted: &str) -> Result<Vec<CertificateD
     if found.is_empty() { Err(no_certificate(file, wanted, &text)) } else { Ok(found) }
 }
 
-/// Every list of revoked certificates of the file, at least one.
-pub(super) fn revocation_lists(file: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Finding> {
+/// Every list of revoked certificates of the file, at least one. What is in them is not looked at.
+///
+/// # Errors
+/// The finding names the file.
+pub fn revocation_lists(file: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Finding> {
     let text = read(file, "list of revoked certificates")?;
     let found: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(&text).collect();
     let found = found.map_err(|error| damaged(file, &error))?;

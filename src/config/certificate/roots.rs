@@ -4,9 +4,8 @@
 use std::path::Path;
 
 use rustls::RootCertStore;
+use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
-use x509_parser::parse_x509_crl;
 
 use super::finding::Finding;
 use super::leaf::subject_of;
@@ -31,24 +30,6 @@ pub fn roots(file: &Path) -> Result<Vec<CertificateDer<'static>>, Finding> {
         }
     }
     Ok(roots)
-}
-
-/// Every list of a file of certificates that CAs have taken back. A list that cannot be read is an error.
-///
-/// # Errors
-/// The finding names the file, and which of its lists cannot be used.
-pub fn revocation_lists(file: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Finding> {
-    let lists = pem::revocation_lists(file)?;
-    for (index, list) in lists.iter().enumerate() {
-        if let Err(error) = parse_x509_crl(list) {
-            return Err(Finding::fatal(
-                file,
-                format!("list {} of the file cannot be read: {error}", index + 1),
-                "get it anew from the CA: `openssl crl -in FILE -noout -text` shows what it holds",
-            ));
-        }
-    }
-    Ok(lists)
 }
 
 /// The CAs that this system trusts. Empty when no known bundle exists. A certificate that cannot be used is skipped,

@@ -3,6 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::RootCertStore;
+use rustls::crypto::aws_lc_rs;
+use rustls::server::WebPkiClientVerifier;
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
+
 use crate::config::certificate;
 use crate::config::certificate::Finding;
 use crate::config::model::{ClientAuth, Edits, FieldValue, Listener, RequestValue, Site, ValuePart};
@@ -38,7 +43,24 @@ pub(super) fn read<'l>(
     let lists = crl.map(|file| read_file(&section, file, certificate::revocation_lists));
     let (ca, authorities) = read_file(&section, ca?, certificate::roots)?;
     let (crl, revoked) = lists.flatten().map_or((None, Vec::new()), |(file, lists)| (Some(file), lists));
+    if let (Some(file), Err(why)) = (&crl, usable(&authorities, &revoked)) {
+        let advice =
+            "lists must be of version 2: `openssl ca -gencrl` makes such ones where its configuration has crlnumber";
+        section.refuse("crl", format!("crl: {}: {why}", file.display()), advice);
+    }
     Some(Arc::new(ClientAuth { ca, authorities, crl, revoked, mode, fields }))
+}
+
+/// Whether TLS can look certificates up in these lists.
+fn usable(
+    authorities: &[CertificateDer<'static>],
+    lists: &[CertificateRevocationListDer<'static>],
+) -> Result<(), String> {
+    let mut roots = RootCertStore::empty();
+    // Each was tried when it was read.
+    let _ = roots.add_parsable_certificates(authorities.iter().cloned());
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(aws_lc_rs::default_provider()));
+    builder.with_crls(lists.to_vec()).build().map(drop).map_err(|error| error.to_string())
 }
 
 fn read_file<T>(

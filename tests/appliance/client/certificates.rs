@@ -7,6 +7,14 @@ use rustls::ClientConfig;
 use crate::harness::{Answer, Appliance, Authority, Client, Offer, Origin, Pair, Plan, eventually, ok};
 
 const HEADER: &str = "X-WSO2-CLIENT-CERTIFICATE";
+/// A list of version 1, as `openssl ca -gencrl` makes it from a configuration without crlnumber.
+const OLD_LIST: &str = "-----BEGIN X509 CRL-----
+MIGSMDowCgYIKoZIzj0EAwIwDjEMMAoGA1UEAwwDb2xkFw0yNjExMjcxOTAxNDZa
+Fw0zNTAyMTMxOTAxNDZaMAoGCCqGSM49BAMCA0gAMEUCIAZtnArIUcLQ4Zrz6n9Q
+Vv8r5qQ81gZ49CbiY6yQFYxwAiEAkx+BLzZefPs9Wj+LFrSS0yyAxUmXvsevqy7Z
+UBrbuFE=
+-----END X509 CRL-----
+";
 const FORGED: &str = "X-WSO2-CLIENT-CERTIFICATE: forged\r\nx_wso2-client_certificate: forged\r\nX-Subject: forged\r\n";
 
 /// An appliance whose site esb.test asks for certificates of this CA. mgt.esb.test on the same listener asks for none, and neither
@@ -183,9 +191,13 @@ fn a_kept_connection_is_judged_anew_after_a_reload() {
     weir.reload();
     eventually("the journal has it", || weir.journal().contains("client-auth believes other certificates"));
     assert_eq!(kept.ask(get).status, 400);
-    std::fs::write(weir.path("crl.pem"), "no list").expect("the test's directory is there");
-    let said = weir.reload();
-    assert!(said.contains("the file holds no list of revoked certificates in PEM"), "{said}");
+    for (list, why) in
+        [("no list", "the file holds no list of revoked certificates in PEM"), (OLD_LIST, "lists must be of version 2")]
+    {
+        std::fs::write(weir.path("crl.pem"), list).expect("the test's directory is there");
+        let said = weir.reload();
+        assert!(said.contains(why), "{said}");
+    }
     assert_eq!(asked(&weir, &config, "esb.test").status, 400, "what ran goes on");
 }
 
