@@ -97,6 +97,8 @@ impl Archive {
             Ok(())
         };
         all().map_err(|error| match (error.kind(), count) {
+            // Of what begins as gzip and goes on otherwise, before its first entry was read.
+            (ErrorKind::UnexpectedEof | ErrorKind::InvalidInput, _) => broken(&error),
             (ErrorKind::FileTooLarge, _) | (_, 1..) => wrong(&error),
             _ => ("this is no directory and no tar archive".to_owned(), WHAT_TO_NAME),
         })
@@ -224,8 +226,12 @@ fn wrong(error: &Error) -> Wrong {
         ErrorKind::PermissionDenied | ErrorKind::NotFound => {
             (format!("the archive cannot be read: {error}"), WHAT_TO_NAME)
         }
-        _ => (format!("the archive is broken: {error}"), "copy it anew: a part of it is missing or damaged"),
+        _ => broken(error),
     }
+}
+
+fn broken(error: &Error) -> Wrong {
+    (format!("the archive is broken: {error}"), "copy it anew: a part of it is missing or damaged")
 }
 
 fn depth(path: &Path) -> usize {

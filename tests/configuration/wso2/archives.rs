@@ -164,6 +164,7 @@ fn no_archive_makes_it_panic_or_grow_or_wait() {
         (whole[..whole.len() / 2 - 100].to_vec(), "the archive is broken: "),
         (gzip(&whole)[..500].to_vec(), "the archive is broken: "),
         ([gzip(&whole)[..500].to_vec(), vec![0xff; 500]].concat(), "the archive is broken: "),
+        ([gzip(&whole)[..12].to_vec(), vec![0xff; 500]].concat(), "the archive is broken: "),
         (gzip(&[large(EntryType::GNULongName, "x", 8 << 20), zeros.clone()].concat()), "a name of more than 1 MiB"),
         (gzip(&[large(EntryType::XHeader, "x", 8 << 20), zeros].concat()), "a name of more than 1 MiB"),
         (large(EntryType::Regular, "conf/carbon.xml", 1 << 60), "the archive is broken: "),
