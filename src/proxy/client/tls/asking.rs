@@ -42,6 +42,11 @@ impl Believed {
         Ok(Self { required: auth.mode == ClientAuthMode::Required, by, mark: hasher.finish() })
     }
 
+    /// Of these sites, what the one of the handshake that this thread runs now believes.
+    pub(super) fn now(sites: &[Option<Arc<Self>>]) -> Option<&Self> {
+        sites.get(Hello::site_now()??)?.as_deref()
+    }
+
     /// What tells it from another one, within this process.
     pub(super) const fn mark(&self) -> [u8; 8] {
         self.mark.to_be_bytes()
@@ -91,9 +96,8 @@ impl Asking {
         Self { sites, provider }
     }
 
-    /// What the site of the handshake that this thread runs now believes.
     fn now(&self) -> Option<&Believed> {
-        self.sites.get(Hello::site_now()??)?.as_deref()
+        Believed::now(&self.sites)
     }
 }
 

@@ -22,14 +22,9 @@ impl SiteTickets {
         Self { inner, sites }
     }
 
-    /// What the site of the handshake that this thread runs now believes.
-    fn now(&self) -> Option<&Believed> {
-        self.sites.get(Hello::site_now()??)?.as_deref()
-    }
-
     /// What stands behind the session in its ticket.
     fn asked(&self) -> [u8; 8] {
-        self.now().map_or([0; 8], Believed::mark)
+        Believed::now(&self.sites).map_or([0; 8], Believed::mark)
     }
 }
 
@@ -43,7 +38,7 @@ impl ProducesTickets for SiteTickets {
     }
 
     fn encrypt(&self, session: &[u8]) -> Option<Vec<u8>> {
-        let gets_one = self.now().is_none_or(|believed| believed.takes(Hello::was_believed()));
+        let gets_one = Believed::now(&self.sites).is_none_or(|believed| believed.takes(Hello::was_believed()));
         gets_one.then(|| self.inner.encrypt(&[session, &self.asked()].concat()))?
     }
 
