@@ -2,9 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use rustls_pki_types::CertificateDer;
+
 use super::certificate::day;
 use super::explain::{Effective, explain};
-use super::model::{Config, ErrorPage, Member, Pool, Site};
+use super::model::{Admin, Certificate, Config, ErrorPage, Member, NodeTls, Pool, Site, Verify};
 
 /// How much of a value is shown.
 const SHOWN: usize = 60;
@@ -20,6 +22,11 @@ impl Changes {
         let last = (more > 0).then(|| format!("and {more} more"));
         self.0.iter().take(most).cloned().chain(last).collect()
     }
+
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// What changes, in the order of the new file; at last what goes.
@@ -28,7 +35,9 @@ pub fn changes(before: &Config, now: &Config) -> Changes {
     let (old, new) = (Tables::of(&old), Tables::of(&new));
     let mut changes = old.changes_to(&new);
     changes.extend(members(before, now));
+    changes.extend(tls_of_pools(before, now));
     changes.extend(of_sites(before, now));
+    changes.extend(of_admin(&before.admin, &now.admin));
     changes.extend(new.missing_of(&old).map(|subject| format!("{subject} removed")));
     Changes(changes)
 }
@@ -181,12 +190,55 @@ fn order_of_routes(old: &Site, new: &Site) -> Option<String> {
 }
 
 fn certificate(old: &Site, new: &Site) -> Option<String> {
-    let (before, after) = (old.certificate.as_ref()?, new.certificate.as_ref()?);
+    let another = another(old.certificate.as_deref()?, new.certificate.as_deref()?)?;
+    Some(format!("site {}: {another}", new.name))
+}
+
+fn another(before: &Certificate, after: &Certificate) -> Option<String> {
     if before.pair.certified.cert == after.pair.certified.cert {
         return None;
     }
-    let [until, then] = [&before, &after].map(|certificate| day(certificate.pair.leaf.not_after));
-    Some(format!("site {}: another certificate, valid until {then} (before: until {until})", new.name))
+    let [until, then] = [before, after].map(|certificate| day(certificate.pair.leaf.not_after));
+    Some(format!("another certificate, valid until {then} (before: until {until})"))
+}
+
+/// What of a pool's TLS changes without a changed value.
+fn tls_of_pools(before: &Config, now: &Config) -> Vec<String> {
+    let old: HashMap<&str, &Pool> = before.pools.iter().map(|pool| (&*pool.name, pool)).collect();
+    let of_pool = |new: &Pool| -> Vec<String> {
+        let Some((old, tls)) = old.get(&*new.name).and_then(|old| old.tls.as_ref().zip(new.tls.as_ref())) else {
+            return Vec::new();
+        };
+        let shown = old.certificate.as_deref().zip(tls.certificate.as_deref());
+        let shown = shown.and_then(|(old, new)| another(old, new)).map(|another| format!("nodes are shown {another}"));
+        let believed = (authorities(old) != authorities(tls)).then(|| "other CAs of nodes are believed".to_owned());
+        shown.into_iter().chain(believed).map(|change| format!("pool {}, tls: {change}", new.name)).collect()
+    };
+    now.pools.iter().flat_map(of_pool).collect()
+}
+
+fn authorities(tls: &NodeTls) -> &[CertificateDer<'static>] {
+    match &tls.verify {
+        Verify::Full(authorities) | Verify::Chain(authorities) => authorities,
+        Verify::Pin(_) | Verify::None => &[],
+    }
+}
+
+fn of_admin(old: &Admin, new: &Admin) -> Vec<String> {
+    let mut changes = Vec::new();
+    if let Some((old, new)) = old.tls.as_ref().zip(new.tls.as_ref()) {
+        changes.extend(another(&old.certificate, &new.certificate).map(|another| format!("admin: {another}")));
+        if old.client_ca != new.client_ca {
+            changes.push("admin: other CAs of clients are believed".to_owned());
+        }
+    }
+    let known = |name: &str| old.tokens.iter().find(|token| &*token.name == name);
+    for token in &new.tokens {
+        if known(&token.name).is_some_and(|old| old.digest != token.digest) {
+            changes.push(format!("admin: token {} is another one", token.name));
+        }
+    }
+    changes
 }
 
 fn client_auth(old: &Site, new: &Site) -> Option<String> {

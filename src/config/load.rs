@@ -26,36 +26,46 @@ pub fn load(path: &Path) -> Result<Config, Errors> {
 
 /// [`load`] for a Weir that runs `before`. Certificates and keys whose files have not changed are reused.
 pub fn load_after(path: &Path, before: &Config) -> Result<Config, Errors> {
-    load_judging(main_file(path)?, Judging { now: SystemTime::now(), known: &KnownCertificates::of(before) })
+    load_judging(main_file(path)?, None, Judging { now: SystemTime::now(), known: &KnownCertificates::of(before) })
+}
+
+/// [`load_after`], of the texts that `before` was read from. Only what the files that they name hold may be another.
+pub fn load_again(before: &Config) -> Result<Config, Errors> {
+    let mut texts = before.texts.sources().iter().cloned();
+    let main = texts.next().unwrap_or_else(|| Source::new(Arc::default(), String::new()));
+    let judging = Judging { now: SystemTime::now(), known: &KnownCertificates::of(before) };
+    load_judging(main, Some(texts.collect()), judging)
 }
 
 /// [`load_after`], with this text in place of what the main file holds.
 pub fn load_text(path: &Path, text: String, before: &Config) -> Result<Config, Errors> {
     let main = Source::new(Arc::new(path.to_path_buf()), text);
-    load_judging(main, Judging { now: SystemTime::now(), known: &KnownCertificates::of(before) })
+    load_judging(main, None, Judging { now: SystemTime::now(), known: &KnownCertificates::of(before) })
 }
 
 /// [`load_at`] of a file that is not there yet, with this text.
 pub fn load_draft(path: &Path, text: String, now: SystemTime) -> Result<Config, Errors> {
     let main = Source::new(Arc::new(path.to_path_buf()), text);
-    load_judging(main, Judging { now, known: &KnownCertificates::default() })
+    load_judging(main, None, Judging { now, known: &KnownCertificates::default() })
 }
 
 /// [`load`], with certificates judged by the given time.
 pub fn load_at(path: &Path, now: SystemTime) -> Result<Config, Errors> {
-    load_judging(main_file(path)?, Judging { now, known: &KnownCertificates::default() })
+    load_judging(main_file(path)?, None, Judging { now, known: &KnownCertificates::default() })
 }
 
 fn main_file(path: &Path) -> Result<Source, Errors> {
     Source::read(path).map_err(|problem| Errors(vec![or_another(problem)]))
 }
 
-fn load_judging(main: Source, judging: Judging<'_>) -> Result<Config, Errors> {
+/// `included`: the texts in place of what the files that the main one includes hold.
+fn load_judging(main: Source, included: Option<Vec<Source>>, judging: Judging<'_>) -> Result<Config, Errors> {
     let problems = Problems::default();
     let main_table = syntax::parse(&main, &problems);
     problems.check(&[main.file.to_path_buf()])?;
-    let included =
-        section::peek("include", &main_table, &main, &problems).map(|value| include::read(&value)).unwrap_or_default();
+    let included = included.unwrap_or_else(|| {
+        section::peek("include", &main_table, &main, &problems).map(|value| include::read(&value)).unwrap_or_default()
+    });
     let files: Vec<PathBuf> = [&main].into_iter().chain(&included).map(|source| source.file.to_path_buf()).collect();
     let tables: Vec<_> = included.iter().map(|source| syntax::parse(source, &problems)).collect();
     // If an included file cannot be read, everything in it would be reported as missing. So its error is reported
@@ -69,6 +79,7 @@ fn load_judging(main: Source, judging: Judging<'_>) -> Result<Config, Errors> {
     drop(sections);
     problems.check(&files)?;
     config.warnings = problems.warnings(&files);
+    config.named_files = problems.named_files();
     config.files = files;
     drop((main_table, tables));
     config.texts = Texts::new([main].into_iter().chain(included).collect());
@@ -177,6 +188,7 @@ fn empty() -> Config {
     Config {
         files: Vec::new(),
         texts: Texts::default(),
+        named_files: Vec::new(),
         state_dir: PathBuf::from("/var/lib/weir"),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         start_timeout: std::time::Duration::ZERO,

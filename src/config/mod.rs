@@ -35,6 +35,6 @@ pub(crate) use self::values::wso2::is_carbon;
 pub use changes::{Changes, changes};
 pub use explain::{Effective, explain};
 pub use hosts::HostPattern;
-pub use load::{load, load_after, load_at, load_draft, load_text};
+pub use load::{load, load_after, load_again, load_at, load_draft, load_text};
 pub use model::*;
 pub use pools_without_nodes::pools_without_nodes;

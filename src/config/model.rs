@@ -51,6 +51,8 @@ pub struct Config {
     pub files: Vec<PathBuf>,
     /// What they held.
     pub texts: Texts,
+    /// The files that it names and that were read for it: certificates, keys, lists of CAs, error pages, tokens.
+    pub named_files: Vec<PathBuf>,
     /// The directory for what outlives a restart.
     pub state_dir: PathBuf,
     /// The number of threads that carry traffic. Default one per core. Needs a restart to change.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::cluster::view::Membership;
 use super::state::Control;
-use crate::config::Config;
+use crate::config::{Certificate, Config};
 use crate::observe::metrics::ClusterGauges;
 use crate::traffic::pool::outage::PoolStatus;
 use crate::traffic::pool::state::Reason;
@@ -28,12 +28,17 @@ pub(crate) fn refresh(control: &Control) {
         }
     }
     for (site, run) in generation.snapshot.config.sites.iter().zip(&generation.sites) {
-        run.counters.certificate_expiry(site.certificate.as_ref().map(|certificate| certificate.pair.leaf.not_after));
+        run.counters.certificate_valid(site.certificate.as_deref().map(valid));
     }
-    let admin = generation.snapshot.config.admin.tls.as_ref().map(|tls| tls.certificate.pair.leaf.not_after);
-    control.observer.metrics.certificate_expiry(Config::OF_ADMIN, admin);
+    let admin = generation.snapshot.config.admin.tls.as_ref().map(|tls| valid(&tls.certificate));
+    control.observer.metrics.certificate_valid(Config::OF_ADMIN, admin);
     of_cluster(control);
     control.observer.metrics.log_dropped(&control.observer.logs.dropped());
+}
+
+/// In Unix seconds.
+fn valid(certificate: &Certificate) -> (i64, i64) {
+    (certificate.pair.leaf.not_before, certificate.pair.leaf.not_after)
 }
 
 fn of_cluster(control: &Control) {

@@ -3,6 +3,7 @@
 
 pub(crate) mod at_start;
 mod binding;
+pub(crate) mod first;
 
 use std::collections::{HashMap, HashSet};
 use std::net::{SocketAddr, TcpListener};
@@ -13,19 +14,16 @@ use std::time::{Duration, SystemTime};
 use rustls::server::ProducesTickets;
 
 use self::binding::{bind_new, listen};
+use self::first::FirstGeneration;
 use super::actor::OrderedBy;
-use super::changes::stored;
-use super::changes::stored::StoredOrders;
 use super::cluster::Watching;
 use super::names::naming::{Naming, NewAddresses};
 use super::operators;
 use super::probing::{FirstRounds, Probing};
 use super::state::Control;
 use super::store::sessions;
-use super::store::state_dir::StateDir;
 use crate::config;
-use crate::config::{Changes, Config, Place, Problem};
-use crate::observe::Observer;
+use crate::config::{Changes, Problem};
 use crate::observe::notify::Notifier;
 use crate::proxy::accept::sockets::{Addresses, Inherited, Opened, kept_name};
 use crate::proxy::accept::threads::Threads;
@@ -53,78 +51,6 @@ pub(crate) struct Reloader {
     naming: Naming,
 }
 
-/// The first generation, prepared while nothing runs yet.
-pub(crate) struct FirstGeneration {
-    pub(crate) generation: Arc<Generation>,
-    pub(crate) tickets: Arc<dyn ProducesTickets>,
-    secret: [u8; 32],
-    pub(crate) state_dir: Option<StateDir>,
-    pub(crate) stored: StoredOrders,
-    pub(crate) keeps_sessions: bool,
-    naming: Naming,
-    opened: Vec<Opened>,
-    /// What is left of it belongs to no listener.
-    inherited: Inherited,
-}
-
-impl FirstGeneration {
-    /// Prepares a configuration for the first run, with its sockets.
-    pub(crate) async fn prepare(
-        config: Arc<Config>,
-        mut naming: Naming,
-        observer: &Arc<Observer>,
-        (mut inherited, handed_secret): (Inherited, String),
-    ) -> Result<Self, StartError> {
-        let at = config.admin.at.clone();
-        let problem = |what: String| StartError::Config(vec![Problem { at: at.clone(), what, advice: String::new() }]);
-        let tickets = crate::proxy::client::tls::tickets().map_err(problem)?;
-        let new_secret = crate::proxy::client::tls::secret().map_err(problem)?;
-        let state_dir = open_state_dir(&config.state_dir);
-        let stored = stored::load(&config.state_dir, state_dir.as_ref()).map_err(|(what, advice)| {
-            let at = Place { line: 0, ..at.clone() };
-            StartError::State(vec![Problem { at, what, advice: advice.to_owned() }])
-        })?;
-        let new_secret = from_digits(&handed_secret).unwrap_or(new_secret);
-        let (secret, keeps_sessions) = secret(state_dir.as_ref(), new_secret);
-        let secrets = Secrets::of(secret);
-        let prepared = Prepared::new(Arc::clone(&config), None, &tickets, observer).map_err(StartError::Config)?;
-        let opened = bind_new(&config, &HashSet::new(), config.threads, &mut inherited).map_err(StartError::Bind)?;
-        naming.prepare(&config).await.map_err(problem)?;
-        let input = BuildInput {
-            generation: 1,
-            previous: None,
-            resolved: naming.resolved(),
-            secrets,
-            weights: &stored.weights,
-        };
-        let generation = prepared.run(&input, observer);
-        Ok(Self { generation, tickets, secret, state_dir, stored, keeps_sessions, naming, opened, inherited })
-    }
-}
-
-/// Opens the state directory. Without one Weir still serves, but remembers nothing over a restart.
-fn open_state_dir(path: &Path) -> Option<StateDir> {
-    StateDir::open(path).inspect_err(|error| log::error!("state-dir: {error}: nothing is kept over a restart")).ok()
-}
-
-fn from_digits(digits: &str) -> Option<[u8; 32]> {
-    let byte = |place: usize| u8::from_str_radix(digits.get(2 * place..2 * place + 2)?, 16).ok();
-    let bytes: Vec<u8> = (0..32).map_while(byte).collect();
-    bytes.try_into().ok()
-}
-
-/// The secret of this process, and whether sessions may be stored. Stored sessions and cookies can be used only with
-/// the secret they were made with. If that cannot be read now, the stored sessions stay as they are for a later start.
-fn secret(dir: Option<&StateDir>, new_secret: [u8; 32]) -> ([u8; 32], bool) {
-    let kept = dir.map_or(Ok(new_secret), |dir| dir.secret(new_secret));
-    let known = kept.inspect_err(|error| {
-        log::error!(
-            "the secret of sessions cannot be read (state-dir): {error}: those of before are not known, and none are kept now"
-        );
-    });
-    (*known.as_ref().unwrap_or(&new_secret), known.is_ok())
-}
-
 /// A configuration that was read again. Until it runs, the one that runs may get other addresses and weights, and no other
 /// settings.
 pub(crate) struct Candidate {
@@ -143,16 +69,6 @@ pub(crate) struct Reloaded {
 /// How many changes of a reload are kept, and how many its event names.
 const KEPT: usize = 100;
 const NAMED: usize = 3;
-
-/// Why nothing was started.
-pub(crate) enum StartError {
-    /// The configuration cannot be used, now or later.
-    Config(Vec<Problem>),
-    /// An address is in use. This may pass.
-    Bind(Vec<Problem>),
-    /// Stored state that must be known before a node serves cannot be read. This may pass.
-    State(Vec<Problem>),
-}
 
 impl Reloader {
     /// Runs the first generation. Nothing is accepted until [`Self::accept`].
@@ -274,6 +190,24 @@ impl Reloader {
         }
     }
 
+    /// Reads the files again that the running configuration names, and prepares what they change; nothing, where they hold what
+    /// runs. It may take as long as the disk does.
+    pub(crate) fn reading_again(&self) -> impl FnOnce() -> Result<Option<Candidate>, Vec<Problem>> + Send + use<> {
+        let (control, tickets) = (Arc::clone(&self.control), Arc::clone(&self.tickets));
+        move || {
+            let before = control.current.load_full();
+            let running = &before.snapshot.config;
+            let mut config = config::load_again(running).map_err(|errors| errors.0)?;
+            config.warnings.extend(control.at_start.needs_restart(&config));
+            let changes = config::changes(running, &config);
+            if changes.is_empty() {
+                return Ok(None);
+            }
+            let prepared = Prepared::new(Arc::new(config), Some(&before), &tickets, &control.observer)?;
+            Ok(Some(Candidate { prepared, changes }))
+        }
+    }
+
     /// Runs what was read. When something is wrong with it, nothing changes.
     pub(crate) async fn reload(&mut self, read: Result<Candidate, Vec<Problem>>, by: &OrderedBy) -> Reloaded {
         let tried = match read {
@@ -309,6 +243,17 @@ impl Reloader {
         let generation = self.swap(prepared, number, &before, opened);
         log_warnings(&self.control, &generation);
         Ok((generation, changes))
+    }
+
+    /// Called when files that the configuration names hold something else: the same configuration runs with that. What has
+    /// changed.
+    pub(crate) fn files_changed(&mut self, Candidate { prepared, changes }: Candidate) -> Vec<String> {
+        let before = self.control.current.load_full();
+        let generation = self.swap(prepared, before.snapshot.generation, &before, Vec::new());
+        let known = &before.snapshot.config.warnings;
+        let new = generation.snapshot.config.warnings.iter().filter(|warning| !known.contains(warning));
+        new.for_each(|warning| log::warn!("{warning}"));
+        changes.first(KEPT)
     }
 
     /// Called when the addresses of a node's name have changed: the same configuration runs with the new ones.

@@ -1,6 +1,8 @@
 //! A running Weir from its first generation to its last request: signals, reloads, the watchdog and stopping.
 
 mod admin_side;
+mod changed_files;
+mod following;
 mod handover;
 mod main_loop;
 mod reading;
@@ -22,7 +24,7 @@ use self::running::Running;
 use self::signals::Signals;
 use super::admin_sockets::bind_admin;
 use super::names::naming::Naming;
-use super::reload::{FirstGeneration, StartError};
+use super::reload::first::{FirstGeneration, StartError};
 use crate::config::{Config, Problem};
 use crate::observe::Observer;
 use crate::proxy::io::descriptors;

@@ -104,6 +104,8 @@ pub(crate) struct Control {
     pub(crate) weights_requests: mpsc::Sender<WeightsRequest>,
     /// The last reloads since the start, the newest at the end.
     pub(crate) reloads: Mutex<VecDeque<LastReload>>,
+    /// Why files that the configuration names have changed and are not used; none: they are used.
+    pub(crate) refused_files: Mutex<Option<String>>,
     /// What members of the nodes' own cluster say, where they are asked. Whoever holds it takes no other lock of this room.
     pub(crate) cluster: Mutex<Option<Box<ClusterState>>>,
     /// Have nodes probed at once.

@@ -72,6 +72,7 @@ pub(crate) fn verdict(control: &Control) -> Verdict {
     reasons.extend(of_nodes(&generation.snapshot.pools));
     reasons.extend(of_cluster(control));
     reasons.extend(of_reload(control));
+    reasons.extend(of_files(control));
     reasons.extend(of_certificates(&generation));
     in_one_sentence(reasons, reminders::of(control, &generation))
 }
@@ -184,6 +185,11 @@ fn of_reload(control: &Control) -> Option<Found> {
     let reloads = control.reloads.lock();
     let problem = reloads.back()?.problems.first()?;
     Some((Health::Degraded, format!("the last reload was refused: {problem}")))
+}
+
+fn of_files(control: &Control) -> Option<Found> {
+    let problem = control.refused_files.lock().clone()?;
+    Some((Health::Degraded, format!("changed files cannot be used: {problem}")))
 }
 
 /// A certificate is a reason from the last tenth of its life on, at most 30 days before it ends.

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::dates::rfc3339;
 
 /// The kinds of events.
-pub const KINDS: [&str; 8] = ["cluster", "operator", "pool", "reload", "start", "state", "stop", "upgrade"];
+pub const KINDS: [&str; 9] = ["cluster", "files", "operator", "pool", "reload", "start", "state", "stop", "upgrade"];
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -56,7 +56,7 @@ fn roots(section: &Section<'_>) -> Vec<CertificateDer<'static>> {
         }
         return roots;
     };
-    certificate::roots(&section.source.resolve(file.text)).unwrap_or_else(|finding| {
+    certificate::roots(&section.named_file(file.text)).unwrap_or_else(|finding| {
         file.refuse(format!("{}: {}", finding.file.display(), finding.what), finding.advice);
         Vec::new()
     })

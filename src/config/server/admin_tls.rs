@@ -30,7 +30,7 @@ pub(super) fn read(admin: &Section<'_>, hosts: &[Arc<str>], judging: Judging<'_>
 
 fn authorities(section: &Section<'_>) -> Vec<CertificateDer<'static>> {
     let Some(file) = section.text("client-ca") else { return Vec::new() };
-    certificate::roots(&section.source.resolve(file.text)).unwrap_or_else(|finding| {
+    certificate::roots(&section.named_file(file.text)).unwrap_or_else(|finding| {
         file.refuse(format!("{}: {}", finding.file.display(), finding.what), finding.advice);
         Vec::new()
     })

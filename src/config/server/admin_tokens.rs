@@ -55,7 +55,7 @@ fn place(section: &Section<'_>) -> (&'static str, Option<PathBuf>) {
         section.problems.error(section.at(), what, HOW_TO_MAKE);
         return ("file", None);
     }
-    let file = file.map(|text| section.source.resolve(text.text));
+    let file = file.map(|text| section.named_file(text.text));
     let credential = section.parsed("credential", credential);
     match (file, credential) {
         (Some(_), Some(_)) => {

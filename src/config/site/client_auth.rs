@@ -68,7 +68,7 @@ fn read_file<T>(
     file: Text<'_>,
     read: fn(&Path) -> Result<Vec<T>, Finding>,
 ) -> Option<(PathBuf, Vec<T>)> {
-    let path = section.source.resolve(file.text);
+    let path = section.named_file(file.text);
     match read(&path) {
         Ok(found) => Some((path, found)),
         Err(finding) => {

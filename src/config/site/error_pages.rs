@@ -31,7 +31,7 @@ pub(super) fn read(section: &Section<'_>) -> ErrorPages {
         section.value("error-pages").and_then(|value| value.pairs("{ 503 = \"503.html\" }")).unwrap_or_default();
     let mut found = Found::default();
     for (statuses, file) in &written {
-        found.add(statuses, file, section.source.resolve(file.text));
+        found.add(statuses, file, section.named_file(file.text));
     }
     let intercept = section.flag("intercept-errors");
     if intercept && !section.has("error-pages") {

@@ -3,10 +3,10 @@
 //! A problem is plain data. It can be printed as one line; `report` draws it with an excerpt of the file.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A place in a configuration file.
@@ -118,11 +118,13 @@ fn with_rest(mut problems: Vec<Problem>, more: usize) -> Vec<Problem> {
     problems
 }
 
-/// Collects problems while everything is read, so that the operator sees all of them at once.
+/// Collects problems while everything is read, so that the operator sees all of them at once; and which files were read beside
+/// the configuration's own, of which any may be the cause of one.
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     errors: RefCell<Collected>,
     warnings: RefCell<Collected>,
+    named_files: RefCell<BTreeSet<PathBuf>>,
 }
 
 /// How many are collected. More than are listed, because they are not found in the order of the file.
@@ -177,6 +179,16 @@ impl Problems {
 
     pub(crate) fn warnings(&self, files: &[PathBuf]) -> Vec<Problem> {
         self.warnings.take().listed(files)
+    }
+
+    /// Notes a file that a value names and that is read.
+    pub(crate) fn note_file(&self, file: &Path) {
+        self.named_files.borrow_mut().insert(file.to_path_buf());
+    }
+
+    /// All that were noted.
+    pub(crate) fn named_files(&self) -> Vec<PathBuf> {
+        self.named_files.take().into_iter().collect()
     }
 }
 

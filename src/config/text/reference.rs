@@ -159,10 +159,10 @@ static REFERENCE: &[Key] = &[
 
     key("admin.token", "name", NAME, REQUIRED, "who it is; shown beside what was done with it"),
     key("admin.token", "may", Form::Choice(choices::Right::VARIANTS), "`\"read\"`", "see everything, or give orders too"),
-    key("admin.token", "file", Form::Text("file"), "required without `credential`", "holds the token: 16 to 1000 visible characters without blanks; read again at each reload"),
+    key("admin.token", "file", Form::Text("file"), "required without `credential`", "holds the token: 16 to 1000 visible characters without blanks; read again when it changes"),
     key("admin.token", "credential", Form::Text("name"), "none", "instead of `file`: a credential that systemd gives the service (`LoadCredential=`)"),
 
-    key("admin.tls", "chain", Form::Text("PEM file"), REQUIRED, "the certificate and its intermediates, for all of `hosts`; read again at each reload"),
+    key("admin.tls", "chain", Form::Text("PEM file"), REQUIRED, "the certificate and its intermediates, for all of `hosts`; read again when it changes"),
     key("admin.tls", "key", Form::Text("PEM file"), REQUIRED, "its private key"),
     key("admin.tls", "min-version", Form::Choice(choices::TlsVersion::VARIANTS), "`\"1.2\"`", "the oldest TLS version that is accepted"),
     key("admin.tls", "client-ca", Form::Text("PEM file"), "no client certificates", "the CAs whose client certificates are believed; a certificate that is its own CA may stand here itself"),
@@ -344,7 +344,7 @@ static REFERENCE: &[Key] = &[
     key("site", "rate", Form::Table(false), "no limit", "how often one client may come"),
     key("site", "request-headers", Form::Table(false), "as they come", "fields set or removed on the way to the node"),
     key("site", "response-headers", Form::Table(false), "as they come", "fields set, added or removed on the way to the client, in Weir's own answers too"),
-    key("site", "error-pages", Form::Table(false), "Weir's own words", "statuses, and the files that clients get when Weir itself answers with one: `503`, `\"502-504\"`, or `5xx` for all that have no page of their own. At most 64 KiB each; .html, .json, .txt or .xml; read again at each reload"),
+    key("site", "error-pages", Form::Table(false), "Weir's own words", "statuses, and the files that clients get when Weir itself answers with one: `503`, `\"502-504\"`, or `5xx` for all that have no page of their own. At most 64 KiB each; .html, .json, .txt or .xml; read again when it changes"),
     key("site", "intercept-errors", Form::Flag, "`false`", "nodes' answers with such a status get the page too"),
     key("site", "explain", Form::Flag, "`false`", "tell the client in `X-Weir` why its request went to that node"),
     key("site", "max-body", Form::Size(1, 1 << 50), "no limit", "largest request body"),

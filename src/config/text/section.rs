@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -67,6 +68,13 @@ impl<'a> Section<'a> {
     /// The place of a key's value, or of the table's heading when the key is not written.
     pub(crate) fn place_of(&self, key: &str) -> Place {
         self.written(key).map_or_else(|| self.at(), |value| self.source.place(value.span()))
+    }
+
+    /// The file that a value of this table names, which is read for it.
+    pub(crate) fn named_file(&self, text: &str) -> PathBuf {
+        let file = self.source.resolve(text);
+        self.problems.note_file(&file);
+        file
     }
 
     /// Whether a place lies within a key's value.

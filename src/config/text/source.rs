@@ -10,7 +10,7 @@ use super::errors::{Place, Problem};
 use super::regular;
 
 /// The text of one file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) file: Arc<PathBuf>,
     pub(crate) text: String,

@@ -34,7 +34,7 @@ pub(crate) struct Judging<'a> {
 /// Reads `chain` and `key`. What is wrong with the files, or with the certificate for these hosts, is reported.
 pub(crate) fn read(section: &Section<'_>, hosts: &[HostPattern], judging: Judging<'_>) -> Option<Arc<Certificate>> {
     let (chain, key) = (section.required_text("chain"), section.required_text("key"));
-    let (chain, key) = (section.source.resolve(chain?.text), section.source.resolve(key?.text));
+    let (chain, key) = (section.named_file(chain?.text), section.named_file(key?.text));
     let known = judging.known.0.get(chain.as_path()).copied();
     let inspection = certificate::inspect(&chain, &key, hosts, judging.now, known);
     let how_to_make = how_to_make(&chain, &key, hosts);
@@ -54,7 +54,7 @@ pub(crate) fn read(section: &Section<'_>, hosts: &[HostPattern], judging: Judgin
 /// Reads `chain` and `key` of a certificate that Weir shows to nodes. What only matters to clients is not told of it.
 pub(crate) fn read_client(section: &Section<'_>, now: SystemTime) -> Option<Arc<Certificate>> {
     let (chain, key) = (section.required_text("chain"), section.required_text("key"));
-    let (chain, key) = (section.source.resolve(chain?.text), section.source.resolve(key?.text));
+    let (chain, key) = (section.named_file(chain?.text), section.named_file(key?.text));
     let inspection = certificate::inspect(&chain, &key, &[], now, None);
     for finding in inspection.findings.into_iter().filter(|finding| finding.fatal || finding.file == key) {
         let at = section.place_of(if finding.file == key && key != chain { "key" } else { "chain" });

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
+use super::following::next_look;
 use super::handover::taking::Taking;
 use super::reading::next_read;
 use super::restart;
@@ -19,7 +20,7 @@ use crate::config::Problem;
 use crate::control::actor::{Actor, OrderedBy};
 use crate::control::names::naming::NewAddresses;
 use crate::control::probing::FirstRounds;
-use crate::control::state::{Control, ReloadRequest, Unrecorded, UpgradeRequest};
+use crate::control::state::{Control, ReloadRequest, Unrecorded, UpgradeRequest, WeightsRequest};
 use crate::control::store::sessions;
 use crate::proxy::generation::Generation;
 use crate::traffic::pool::Pool;
@@ -93,17 +94,17 @@ impl Running {
                 },
                 Some(request) = self.reload_requests.recv(), if free => self.begin_reload(request).await,
                 read = next_read(&mut self.reading) => self.end_reload(read).await,
+                looked = next_look(&mut self.following), if free => self.looked_at_files(looked),
                 Some(request) = self.upgrade_requests.recv(), if ready && self.reading.is_none() => {
                     self.begin_upgrade(request).await;
                 }
                 step = next_step(&mut self.upgrading) => self.upgrade_step(step).await,
-                Some(answer) = self.weights_requests.recv() => {
-                    // The caller may have gone away in the meantime.
-                    let _ = answer.send(self.reloader.weights_changed());
-                }
+                Some(request) = self.weights_requests.recv() => self.weights_changed(request),
                 _ = second.tick() => {
-                    let gone = self.reloader.take_unused();
-                    self.every_second(beat, &gone);
+                    self.every_second(beat);
+                    if free {
+                        self.follow_files();
+                    }
                 }
                 _ = upkeep_timer.tick() => {
                     if self.is_done() {
@@ -155,6 +156,11 @@ impl Running {
     fn ask_for_upgrade(&self) {
         let (by, answer) = (OrderedBy::without_reason(Actor::signal("SIGUSR2")), oneshot::channel().0);
         let _ = self.control.upgrade_requests.try_send(UpgradeRequest { by, answer });
+    }
+
+    fn weights_changed(&mut self, request: WeightsRequest) {
+        // The caller may have gone away in the meantime.
+        let _ = request.send(self.reloader.weights_changed());
     }
 
     fn reopen_logs(&self) {

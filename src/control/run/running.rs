@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::admin_side::AdminSide;
+use super::following::Following;
 use super::reading::Reading;
 use super::upgrading::Upgrading;
 use crate::config::Config;
@@ -20,8 +21,9 @@ use crate::control::actor::OrderedBy;
 use crate::control::changes::stored::StoredOrders;
 use crate::control::cluster;
 use crate::control::probing::FirstRounds;
+use crate::control::reload::Reloader;
 use crate::control::reload::at_start::AtStart;
-use crate::control::reload::{FirstGeneration, Reloader};
+use crate::control::reload::first::FirstGeneration;
 use crate::control::sampling::Sampling;
 use crate::control::state::{Control, ReloadRequest, UpgradeRequest, WeightsRequest};
 use crate::control::store::SLOW_DISK;
@@ -54,6 +56,7 @@ pub(super) struct Running {
     pub(super) weights_requests: mpsc::Receiver<WeightsRequest>,
     pub(super) upgrade_requests: mpsc::Receiver<UpgradeRequest>,
     pub(super) reading: Option<Reading>,
+    pub(super) following: Following,
     pub(super) upgrading: Option<Upgrading>,
     pub(super) admin: AdminSide,
     pub(super) notifier: Arc<Notifier>,
@@ -94,6 +97,7 @@ impl Running {
             writes_state: AtomicBool::new(false),
             before: Mutex::default(),
             reloads: Mutex::default(),
+            refused_files: Mutex::default(),
             cluster: Mutex::default(),
             askers: Mutex::default(),
             outages: Mutex::default(),
@@ -121,6 +125,7 @@ impl Running {
             weights_requests,
             upgrade_requests,
             reading: None,
+            following: Following::default(),
             upgrading: None,
             admin,
             notifier,
@@ -151,7 +156,8 @@ impl Running {
     }
 
     /// What is due each second.
-    pub(super) fn every_second(&mut self, watchdog: Option<Duration>, gone: &[Arc<Generation>]) {
+    pub(super) fn every_second(&mut self, watchdog: Option<Duration>) {
+        let gone = self.reloader.take_unused();
         // The watchdog must act when a thread hangs, so it is told nothing then.
         if watchdog.is_some_and(|interval| self.control.all_move(interval)) {
             self.notifier.watchdog();
@@ -161,7 +167,7 @@ impl Running {
         for sessions in generation.snapshot.pools.iter().filter_map(|pool| pool.sessions.as_ref()) {
             sessions.expire(now, EXPIRED_A_SECOND);
         }
-        self.sampling.second(&self.control, gone);
+        self.sampling.second(&self.control, &gone);
         self.control.refusals.lock().second(&generation, now);
         cluster::every_second(&self.control);
         self.orders_due |= operators::upkeep(&self.control);

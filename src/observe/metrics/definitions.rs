@@ -25,6 +25,12 @@ pub const DEFINITIONS: &[Definition] = &[
         "When the site's certificate expires, in Unix seconds; site is [admin] for that of the admin address",
     ),
     (
+        "weir_certificate_not_before_timestamp_seconds",
+        "gauge",
+        "site",
+        "When that certificate began to be valid, in Unix seconds: with its end it tells the length of its life",
+    ),
+    (
         "weir_cluster_member",
         "gauge",
         "node",
@@ -51,6 +57,18 @@ pub const DEFINITIONS: &[Definition] = &[
     ),
     ("weir_connections_total", "counter", "listener", "Client connections accepted"),
     ("weir_delayed_total", "counter", "site", "Requests held back for their turn by a rate"),
+    (
+        "weir_file_change_last_success",
+        "gauge",
+        "",
+        "1 if what the files hold that the configuration names is used, 0 while it cannot be",
+    ),
+    (
+        "weir_file_changes_total",
+        "counter",
+        "result",
+        "Times that files which the configuration names (certificates and others) held something else; result is accepted or refused",
+    ),
     ("weir_generation", "gauge", "", "The generation of the configuration in use"),
     (
         "weir_handshakes_resumed_total",

@@ -1,7 +1,7 @@
 //! The metric vectors of the prometheus crate, registered from the definitions. Handles are resolved from them while a
 //! generation is built; a request looks nothing up in them.
 
-use prometheus::{IntCounterVec, IntGaugeVec, Registry};
+use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
 use super::definitions::register;
 use super::histogram::HistogramVec;
@@ -11,7 +11,7 @@ use super::process::Process;
 pub(super) struct MetricVecs {
     pub(super) answer_bytes: IntCounterVec,
     pub(super) build_info: IntGaugeVec,
-    pub(super) certificate_expiry: IntGaugeVec,
+    pub(super) certificates: Certificates,
     pub(super) cluster_member: IntGaugeVec,
     pub(super) cluster_source: IntGaugeVec,
     pub(super) cluster_split: IntGaugeVec,
@@ -46,9 +46,7 @@ pub(super) struct MetricVecs {
     pub(super) queue_waiting: IntGaugeVec,
     pub(super) queued: IntCounterVec,
     pub(super) refusals: IntCounterVec,
-    pub(super) reload_last_success: IntGaugeVec,
-    pub(super) reload_last_timestamp: IntGaugeVec,
-    pub(super) reloads: IntCounterVec,
+    pub(super) reloads: Reloads,
     pub(super) request_bytes: IntCounterVec,
     pub(super) request_seconds: HistogramVec,
     pub(super) requests: IntCounterVec,
@@ -65,6 +63,70 @@ pub(super) struct MetricVecs {
     pub(super) upstream_seconds: HistogramVec,
 }
 
+/// From when to when each certificate is valid.
+#[derive(Clone, Debug)]
+pub(super) struct Certificates {
+    not_before: IntGaugeVec,
+    expiry: IntGaugeVec,
+}
+
+impl Certificates {
+    fn registered_in(registry: &Registry) -> Self {
+        let gauge = |name| register(registry, name, IntGaugeVec::new);
+        Self {
+            not_before: gauge("weir_certificate_not_before_timestamp_seconds"),
+            expiry: gauge("weir_certificate_expiry_timestamp_seconds"),
+        }
+    }
+
+    /// In Unix seconds; none where there is no certificate (any more).
+    pub(super) fn set(&self, whose: &str, unix: Option<(i64, i64)>) {
+        let times = unix.map_or([None, None], |(from, to)| [Some(from), Some(to)]);
+        for (gauge, time) in [&self.not_before, &self.expiry].into_iter().zip(times) {
+            match time {
+                Some(time) => gauge.with_label_values(&[whose]).set(time),
+                // It may not be there.
+                None => drop(gauge.remove_label_values(&[whose])),
+            }
+        }
+    }
+}
+
+/// What the configuration is read from, and whether that is used.
+#[derive(Clone, Debug)]
+pub(super) struct Reloads {
+    pub(super) ended: IntCounterVec,
+    pub(super) last_success: IntGauge,
+    pub(super) last_timestamp: IntGauge,
+    pub(super) file_changes: IntCounterVec,
+    pub(super) files_last_success: IntGauge,
+}
+
+impl Reloads {
+    fn registered_in(registry: &Registry) -> Self {
+        let counter = |name| register(registry, name, IntCounterVec::new);
+        let gauge = |name| register(registry, name, IntGaugeVec::new).with_label_values::<&str>(&[]);
+        Self {
+            ended: counter("weir_reloads_total"),
+            last_success: gauge("weir_reload_last_success"),
+            last_timestamp: gauge("weir_reload_last_timestamp_seconds"),
+            file_changes: counter("weir_file_changes_total"),
+            files_last_success: gauge("weir_file_change_last_success"),
+        }
+    }
+
+    /// As they are at the start, which is `unix`.
+    pub(super) fn started(&self, unix: i64) {
+        self.last_success.set(1);
+        self.last_timestamp.set(unix);
+        self.files_last_success.set(1);
+        for result in ["accepted", "refused"] {
+            self.ended.with_label_values(&[result]);
+            self.file_changes.with_label_values(&[result]);
+        }
+    }
+}
+
 impl MetricVecs {
     pub(super) fn registered_in(registry: &Registry) -> Self {
         let counter = |name| register(registry, name, IntCounterVec::new);
@@ -74,7 +136,7 @@ impl MetricVecs {
         Self {
             answer_bytes: counter("weir_answer_bytes_total"),
             build_info: gauge("weir_build_info"),
-            certificate_expiry: gauge("weir_certificate_expiry_timestamp_seconds"),
+            certificates: Certificates::registered_in(registry),
             cluster_member: gauge("weir_cluster_member"),
             cluster_source: gauge("weir_cluster_source_answers"),
             cluster_split: gauge("weir_cluster_split"),
@@ -109,9 +171,7 @@ impl MetricVecs {
             queue_waiting: gauge("weir_queue_waiting"),
             queued: counter("weir_queued_total"),
             refusals: counter("weir_refusals_total"),
-            reload_last_success: gauge("weir_reload_last_success"),
-            reload_last_timestamp: gauge("weir_reload_last_timestamp_seconds"),
-            reloads: counter("weir_reloads_total"),
+            reloads: Reloads::registered_in(registry),
             request_bytes: counter("weir_request_bytes_total"),
             request_seconds: histogram("weir_request_seconds"),
             requests: counter("weir_requests_total"),

@@ -82,11 +82,7 @@ impl Metrics {
         let vecs = Arc::new(MetricVecs::registered_in(&registry));
         vecs.build_info.with_label_values(&[version]).set(1);
         vecs.process.started(unix(now));
-        only(&vecs.reload_last_success).set(1);
-        only(&vecs.reload_last_timestamp).set(unix(now));
-        for result in ["accepted", "refused"] {
-            vecs.reloads.with_label_values(&[result]);
-        }
+        vecs.reloads.started(unix(now));
         let (routes, sites, pools, nodes, listeners, names, scrape) = Default::default();
         Self { registry, vecs, routes, sites, pools, nodes, listeners, names, scrape }
     }
@@ -151,18 +147,25 @@ impl Metrics {
 
     /// A reload was accepted or refused.
     pub fn reloaded(&self, now: SystemTime, accepted: bool) {
-        only(&self.vecs.reload_last_success).set(accepted.into());
-        only(&self.vecs.reload_last_timestamp).set(unix(now));
-        self.vecs.reloads.with_label_values(&[if accepted { "accepted" } else { "refused" }]).inc();
+        let reloads = &self.vecs.reloads;
+        reloads.last_success.set(accepted.into());
+        reloads.last_timestamp.set(unix(now));
+        reloads.ended.with_label_values(&[result(accepted)]).inc();
     }
 
-    /// When a certificate that is no site's expires, in Unix seconds; none where there is none (any more).
-    pub fn certificate_expiry(&self, whose: &str, unix: Option<i64>) {
-        let expiry = &self.vecs.certificate_expiry;
-        match unix {
-            Some(unix) => expiry.with_label_values(&[whose]).set(unix),
-            None => drop(expiry.remove_label_values(&[whose])),
-        }
+    /// Changed files that the configuration names were accepted or refused.
+    pub fn files_changed(&self, accepted: bool) {
+        self.vecs.reloads.file_changes.with_label_values(&[result(accepted)]).inc();
+    }
+
+    /// Whether what the files hold is used.
+    pub fn files_are_used(&self, used: bool) {
+        self.vecs.reloads.files_last_success.set(used.into());
+    }
+
+    /// From when to when a certificate is valid that is no site's, in Unix seconds; none where there is none (any more).
+    pub fn certificate_valid(&self, whose: &str, unix: Option<(i64, i64)>) {
+        self.vecs.certificates.set(whose, unix);
     }
 
     /// Sets the lines lost so far of each log. `logs` must name every open log: one that is missing loses its series.
@@ -262,6 +265,10 @@ impl fmt::Debug for Metrics {
 /// The only series of a metric without labels.
 fn only(gauge: &IntGaugeVec) -> IntGauge {
     gauge.with_label_values::<&str>(&[])
+}
+
+fn result(accepted: bool) -> &'static str {
+    if accepted { "accepted" } else { "refused" }
 }
 
 fn or_dash(name: &str) -> &str {

@@ -141,18 +141,14 @@ impl SiteCounters {
         tally
     }
 
-    /// When its certificate expires, in Unix seconds; none where it has no certificate (any more).
-    pub fn certificate_expiry(&self, unix: Option<i64>) {
-        let expiry = &self.vecs.certificate_expiry;
-        self.gauges.update(|()| match unix {
-            Some(unix) => expiry.with_label_values(&[&self.site]).set(unix),
-            None => drop(expiry.remove_label_values(&[&self.site])),
-        });
+    /// From when to when its certificate is valid, in Unix seconds; none where it has no certificate (any more).
+    pub fn certificate_valid(&self, unix: Option<(i64, i64)>) {
+        self.gauges.update(|()| self.vecs.certificates.set(&self.site, unix));
     }
 
-    /// The running configuration has the site no longer: removes the gauge of its certificate.
+    /// The running configuration has the site no longer: removes the gauges of its certificate.
     pub fn remove_gauges(&self) {
-        self.gauges.remove(|()| drop(self.vecs.certificate_expiry.remove_label_values(&[&self.site])));
+        self.gauges.remove(|()| self.vecs.certificates.set(&self.site, None));
     }
 
     pub(super) fn add_gauges(&self) {

@@ -59,7 +59,7 @@ fn a_scrape_shows_requests() {
     own.site().refused("bad_head");
     let _tunnel = own.site().tunnel();
     drop(own.site().tunnel());
-    metrics.site("esb.http").certificate_expiry(Some(2_000_000_000));
+    metrics.site("esb.http").certificate_valid(Some((1_000_000_000, 2_000_000_000)));
     shows(
         &metrics,
         &[
@@ -197,7 +197,7 @@ fn a_handle_asked_for_twice_counts_on_and_one_that_is_gone_takes_its_series_alon
     let gone = metrics.route("b", "old", "worker2");
     gone.record(&finished(200), &Tally::default());
     gone.site().refused("no_node");
-    gone.site().certificate_expiry(Some(1));
+    gone.site().certificate_valid(Some((0, 1)));
     gone.node().unwrap().changed(None);
     gone.node().unwrap().probed("fail", Duration::ZERO);
     gone.node().unwrap().connection("opened");
@@ -229,7 +229,7 @@ fn what_is_gone_tells_nothing_of_how_it_is_though_its_last_request_still_counts(
     pool.set_gauges(1, 2, true);
     node.retried("refused");
     node.state(Some("unhealthy"));
-    site.certificate_expiry(Some(1));
+    site.certificate_valid(Some((0, 1)));
     let route = metrics.route("a", "old", "worker1");
     assert!(metrics.text().contains("weir_pool_without_active_node{pool=\"old\"} 1"));
     pool.remove_gauges();
@@ -238,10 +238,10 @@ fn what_is_gone_tells_nothing_of_how_it_is_though_its_last_request_still_counts(
     // Whatever looked before it was gone says nothing afterwards either.
     pool.set_gauges(1, 2, true);
     node.changed(Some("ejected"));
-    site.certificate_expiry(Some(2));
+    site.certificate_valid(Some((0, 2)));
     route.record(&finished(200), &Tally::default());
     let left = |metrics: &Metrics| read(&metrics.text()).into_keys().collect::<Vec<_>>();
-    let gauges = ["without_active", "node_state{", "node_active", "expiry", "queue_waiting", "in_flight"];
+    let gauges = ["without_active", "node_state{", "node_active", "weir_certificate", "queue_waiting", "in_flight"];
     let series = left(&metrics);
     assert!(!series.iter().any(|series| gauges.iter().any(|gauge| series.contains(gauge))), "{series:?}");
     for counted in
@@ -261,12 +261,12 @@ fn what_is_gone_tells_nothing_of_how_it_is_though_its_last_request_still_counts(
 fn a_site_that_loses_its_certificate_and_a_log_that_is_closed_lose_their_series() {
     let metrics = metrics();
     let site = metrics.site("a");
-    site.certificate_expiry(Some(1));
+    site.certificate_valid(Some((0, 1)));
     metrics.log_dropped(&[("a.log".to_owned(), 2), ("b.log".to_owned(), 0)]);
-    site.certificate_expiry(None);
+    site.certificate_valid(None);
     metrics.log_dropped(&[("b.log".to_owned(), 5)]);
     let text = metrics.text();
-    assert!(!text.contains("weir_certificate_expiry"));
+    assert!(!text.contains("weir_certificate_"));
     assert!(!text.contains("a.log") && text.contains("weir_log_dropped_total{log=\"b.log\"} 5\n"));
 }
 

@@ -93,6 +93,7 @@ pub(in crate::traffic) fn configuration(nodes: usize, pool: config::Pool) -> Con
     Config {
         files: Vec::new(),
         texts: Default::default(),
+        named_files: Vec::new(),
         state_dir: PathBuf::new(),
         threads: 1,
         start_timeout: Duration::ZERO,

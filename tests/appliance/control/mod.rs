@@ -2,6 +2,7 @@
 
 mod cluster;
 mod draining;
+mod files;
 mod hung_disk;
 mod names;
 mod operators;

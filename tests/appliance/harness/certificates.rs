@@ -30,6 +30,16 @@ impl Pair {
         Self::from(CertificateParams::new(names).expect("names of a test are names"))
     }
 
+    /// For these names, and valid until a week from now, about.
+    pub(crate) fn for_a_week(names: &[&str]) -> Self {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).expect("names of a test are names");
+        let now = std::time::SystemTime::now();
+        params.not_before = now.into();
+        params.not_after = (now + std::time::Duration::from_secs(7 * 86_400)).into();
+        Self::from(params)
+    }
+
     /// For these names, and expired for years.
     pub(crate) fn expired(names: &[&str]) -> Self {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();

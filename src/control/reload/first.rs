@@ -1,0 +1,100 @@
+//! The first generation of a process: what must be known, bound and read before anything runs.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::server::ProducesTickets;
+
+use super::binding::bind_new;
+use crate::config::{Config, Place, Problem};
+use crate::control::changes::stored;
+use crate::control::changes::stored::StoredOrders;
+use crate::control::names::naming::Naming;
+use crate::control::store::state_dir::StateDir;
+use crate::observe::Observer;
+use crate::proxy::accept::sockets::{Inherited, Opened};
+use crate::proxy::generation::{Generation, Prepared};
+use crate::traffic::snapshot::{BuildInput, Secrets};
+
+/// Why nothing was started.
+pub(crate) enum StartError {
+    /// The configuration cannot be used, now or later.
+    Config(Vec<Problem>),
+    /// An address is in use. This may pass.
+    Bind(Vec<Problem>),
+    /// Stored state that must be known before a node serves cannot be read. This may pass.
+    State(Vec<Problem>),
+}
+
+/// The first generation, prepared while nothing runs yet.
+pub(crate) struct FirstGeneration {
+    pub(crate) generation: Arc<Generation>,
+    pub(crate) tickets: Arc<dyn ProducesTickets>,
+    pub(super) secret: [u8; 32],
+    pub(crate) state_dir: Option<StateDir>,
+    pub(crate) stored: StoredOrders,
+    pub(crate) keeps_sessions: bool,
+    pub(super) naming: Naming,
+    pub(super) opened: Vec<Opened>,
+    /// What is left of it belongs to no listener.
+    pub(super) inherited: Inherited,
+}
+
+impl FirstGeneration {
+    /// Prepares a configuration for the first run, with its sockets.
+    pub(crate) async fn prepare(
+        config: Arc<Config>,
+        mut naming: Naming,
+        observer: &Arc<Observer>,
+        (mut inherited, handed_secret): (Inherited, String),
+    ) -> Result<Self, StartError> {
+        let at = config.admin.at.clone();
+        let problem = |what: String| StartError::Config(vec![Problem { at: at.clone(), what, advice: String::new() }]);
+        let tickets = crate::proxy::client::tls::tickets().map_err(problem)?;
+        let new_secret = crate::proxy::client::tls::secret().map_err(problem)?;
+        let state_dir = open_state_dir(&config.state_dir);
+        let stored = stored::load(&config.state_dir, state_dir.as_ref()).map_err(|(what, advice)| {
+            let at = Place { line: 0, ..at.clone() };
+            StartError::State(vec![Problem { at, what, advice: advice.to_owned() }])
+        })?;
+        let new_secret = from_digits(&handed_secret).unwrap_or(new_secret);
+        let (secret, keeps_sessions) = secret(state_dir.as_ref(), new_secret);
+        let secrets = Secrets::of(secret);
+        let prepared = Prepared::new(Arc::clone(&config), None, &tickets, observer).map_err(StartError::Config)?;
+        let opened = bind_new(&config, &HashSet::new(), config.threads, &mut inherited).map_err(StartError::Bind)?;
+        naming.prepare(&config).await.map_err(problem)?;
+        let input = BuildInput {
+            generation: 1,
+            previous: None,
+            resolved: naming.resolved(),
+            secrets,
+            weights: &stored.weights,
+        };
+        let generation = prepared.run(&input, observer);
+        Ok(Self { generation, tickets, secret, state_dir, stored, keeps_sessions, naming, opened, inherited })
+    }
+}
+
+/// Opens the state directory. Without one Weir still serves, but remembers nothing over a restart.
+fn open_state_dir(path: &Path) -> Option<StateDir> {
+    StateDir::open(path).inspect_err(|error| log::error!("state-dir: {error}: nothing is kept over a restart")).ok()
+}
+
+fn from_digits(digits: &str) -> Option<[u8; 32]> {
+    let byte = |place: usize| u8::from_str_radix(digits.get(2 * place..2 * place + 2)?, 16).ok();
+    let bytes: Vec<u8> = (0..32).map_while(byte).collect();
+    bytes.try_into().ok()
+}
+
+/// The secret of this process, and whether sessions may be stored. Stored sessions and cookies can be used only with
+/// the secret they were made with. If that cannot be read now, the stored sessions stay as they are for a later start.
+fn secret(dir: Option<&StateDir>, new_secret: [u8; 32]) -> ([u8; 32], bool) {
+    let kept = dir.map_or(Ok(new_secret), |dir| dir.secret(new_secret));
+    let known = kept.inspect_err(|error| {
+        log::error!(
+            "the secret of sessions cannot be read (state-dir): {error}: those of before are not known, and none are kept now"
+        );
+    });
+    (*known.as_ref().unwrap_or(&new_secret), known.is_ok())
+}
