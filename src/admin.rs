@@ -278,7 +278,7 @@ async fn status(State(admin): State<Admin>) -> Json<Status> {
                     .pool
                     .and_then(|pool| config.pools.get(pool))
                     .map_or_else(String::new, |pool| pool.name.to_string()),
-                certificate_expires: site.certificate.as_ref().map(|certificate| certificate.pair.leaf.not_after),
+                certificate_expires: site.first_to_expire().map(|certificate| certificate.pair.leaf.not_after),
             })
             .collect(),
         nodes: node_statuses(&admin.control),

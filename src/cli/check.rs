@@ -176,12 +176,12 @@ fn pools(config: &Config) -> String {
 }
 
 fn certificates(config: &Config, now: SystemTime) -> String {
-    let rows = config.sites.iter().filter_map(|site| {
-        let certificate = site.certificate.as_ref()?;
+    let all = config.sites.iter().flat_map(|site| site.certificates.iter().map(move |certificate| (site, certificate)));
+    let rows = all.map(|(site, certificate)| {
         let days = days_left(certificate, now);
         let expiry = if days < 0 { format!("expired {} days ago", -days) } else { format!("expires in {days} days") };
         let chain = certificate.chain.display().to_string();
-        Some((vec![site.name.to_string(), chain, certificate.pair.leaf.key.clone(), expiry], Vec::new()))
+        (vec![site.name.to_string(), chain, certificate.pair.leaf.key.clone(), expiry], Vec::new())
     });
     table("certificate", rows.collect())
 }
@@ -270,7 +270,8 @@ fn summary_json(config: &Config, now: SystemTime) -> Value {
             "passthrough": site.passthrough,
             "pool": site.pool.map(|pool| pool_name(config, pool)),
             "routes": site.routes.iter().map(|route| route_json(config, route)).collect::<Vec<_>>(),
-            "certificate": site.certificate.as_deref().map(certificate),
+            "certificate": site.certificates.first().map(|one| certificate(one)),
+            "certificates": site.certificates.iter().map(|one| certificate(one)).collect::<Vec<_>>(),
         })
     };
     json!({

@@ -67,6 +67,10 @@ fn holds(key: &Key) -> Value {
         (_, _, Form::Size(..)) => pattern("^[0-9]+(B|KiB|MiB|GiB|kB|KB|MB|GB)?$"),
         (_, _, Form::Percent) => pattern("^([0-9]{1,2}|100)%$"),
         (_, _, Form::List(_)) => texts(),
+        (table, key, Form::OneOrMore) => {
+            let one = below(table_below(table, key).unwrap_or_default());
+            json!({ "anyOf": [one, { "type": "array", "minItems": 1, "items": one }] })
+        }
         (_, _, Form::Table(list)) => match (table_below(key.table, key.key), list) {
             // `allOf`, because an editor ignores what stands beside a reference alone.
             (Some(name), false) => json!({ "allOf": [below(name)] }),

@@ -173,8 +173,8 @@ fn of_sites(before: &Config, now: &Config) -> Vec<String> {
     let old: HashMap<&str, &Site> = before.sites.iter().map(|site| (&*site.name, site)).collect();
     let kept = now.sites.iter().filter_map(|site| Some((*old.get(&*site.name)?, site)));
     kept.flat_map(|(old, new)| {
-        let one = [order_of_routes(old, new), certificate(old, new), client_auth(old, new)];
-        one.into_iter().flatten().chain(error_pages(old, new))
+        let one = [order_of_routes(old, new), client_auth(old, new)];
+        one.into_iter().flatten().chain(certificates(old, new)).chain(error_pages(old, new))
     })
     .collect()
 }
@@ -189,9 +189,9 @@ fn order_of_routes(old: &Site, new: &Site) -> Option<String> {
     (left != stayed).then(|| format!("site {}: its routes have another order: the first that matches counts", new.name))
 }
 
-fn certificate(old: &Site, new: &Site) -> Option<String> {
-    let another = another(old.certificate.as_deref()?, new.certificate.as_deref()?)?;
-    Some(format!("site {}: {another}", new.name))
+fn certificates(old: &Site, new: &Site) -> Vec<String> {
+    let pairs = old.certificates.iter().zip(&new.certificates);
+    pairs.filter_map(|(old, new)| another(old, new)).map(|another| format!("site {}: {another}", new.name)).collect()
 }
 
 fn another(before: &Certificate, after: &Certificate) -> Option<String> {

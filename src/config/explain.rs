@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::model::Config;
 use super::text::errors::{Place, Problems};
-use super::text::reference::{Form, Key, heading, reference, table_below};
+use super::text::reference::{Key, heading, reference, table_below};
 use super::text::source::Source;
 use super::text::syntax;
 
@@ -77,11 +77,11 @@ impl<'a> Table<'a> {
     /// The value of a key, unless it is a table of its own.
     fn value(&self, key: &'static Key) -> Option<Effective> {
         let written = self.written.and_then(|table| table.get(key.key));
-        let is_table = matches!(key.form, Form::Table(_)) && table_below(self.name, key.key).is_some();
+        let is_table = key.form.is_table() && table_below(self.name, key.key).is_some();
         let value = match written {
             Some(_) if is_table => return None,
             Some(_) if self.is_secret(key.key) => "(left out)".to_owned(),
-            Some(value) => shown(value.get_ref(), matches!(key.form, Form::Table(_))),
+            Some(value) => shown(value.get_ref(), key.form.is_table()),
             None if key.default == "required" || key.default == "see there" => return None,
             None => without_quotes(key.default),
         };
@@ -105,7 +105,7 @@ impl<'a> Table<'a> {
 
     /// The tables in this one, with those that are not written and have defaults all the same.
     fn below(&self) -> Vec<Self> {
-        let keys = reference().iter().filter(|key| key.table == self.name && matches!(key.form, Form::Table(_)));
+        let keys = reference().iter().filter(|key| key.table == self.name && key.form.is_table());
         keys.filter_map(|key| Some((key, table_below(self.name, key.key)?)))
             .flat_map(|(key, name)| self.tables(key, name))
             .collect()

@@ -88,7 +88,7 @@ pub struct Config {
 impl Config {
     /// Every certificate that Weir shows, by the site that shows it; that of the admin address by `[admin]`.
     pub fn certificates(&self) -> impl Iterator<Item = (&str, &Certificate)> {
-        let of_sites = self.sites.iter().filter_map(|site| Some((&*site.name, site.certificate.as_deref()?)));
+        let of_sites = self.sites.iter().flat_map(|site| site.certificates.iter().map(|one| (&*site.name, &**one)));
         of_sites.chain(self.admin.tls.iter().map(|tls| (Self::OF_ADMIN, &*tls.certificate)))
     }
 

@@ -58,7 +58,7 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, context: &SiteContext<
     let client_auth = client_auth::read(section, passthrough, on());
     let lacks = Lacks { ids: edits::without_ids(on()), certificates: client_auth.is_none() };
     let mut site = Site {
-        certificate: if passthrough { None } else { read_certificate(section, &listeners, &hosts, context) },
+        certificates: if passthrough { Vec::new() } else { read_certificates(section, &listeners, &hosts, context) },
         passthrough,
         client_auth,
         pool: section.text("pool").map(|pool| context.pool_names.find(&pool).unwrap_or(0)),
@@ -136,16 +136,17 @@ fn read_hosts<'a>(section: &Section<'a>) -> Vec<(HostPattern, Text<'a>)> {
     written.into_iter().filter_map(|text| Some((text.parsed(hosts::pattern)?, text))).collect()
 }
 
-fn read_certificate(
+fn read_certificates(
     section: &Section<'_>,
     on: &[usize],
     hosts: &[HostPattern],
     context: &SiteContext<'_>,
-) -> Option<Arc<Certificate>> {
+) -> Vec<Arc<Certificate>> {
     let listeners: Vec<&Listener> = on.iter().filter_map(|index| context.listeners.get(*index)).collect();
     let secure = listeners.iter().find(|listener| listener.tls.is_some());
-    let written = section.section("certificate", "site.certificate");
-    if let (None, Some(listener)) = (&written, secure.filter(|_| !section.has("certificate"))) {
+    let written = section.one_or_more("certificate", "site.certificate");
+    let is_missing = !section.has("certificate") || section.is_empty_list("certificate");
+    if let Some(listener) = secure.filter(|_| is_missing) {
         let what = format!("the site is on the TLS listener {:?} and has no certificate", listener.name);
         section.refuse(
             "listener",
@@ -153,12 +154,21 @@ fn read_certificate(
             "write certificate = { chain = \"../certs/site.crt\", key = \"../certs/site.key\" }",
         );
     }
-    let written = written?;
-    if let (None, Some(plain)) = (secure, listeners.first()) {
+    if let (None, Some(plain)) = (secure, listeners.first().filter(|_| !written.is_empty())) {
         let what = format!("certificate has no effect: listener {:?} does not speak TLS", plain.name);
         section.refuse("certificate", what, "leave it out, or write tls = {} at the listener");
     }
-    pairs::read(&written, hosts, context.judging)
+    let mut certificates: Vec<Arc<Certificate>> = Vec::new();
+    for one in written {
+        let Some(read) = pairs::read(&one, hosts, context.judging) else { continue };
+        let kind = |certificate: &Certificate| certificate.pair.certified.key.algorithm();
+        if certificates.iter().any(|before| kind(before) == kind(&read)) {
+            let what = format!("{}: no client gets it: one before it has the same kind of key", read.chain.display());
+            one.refuse("chain", what, "leave one out: of ECDSA, RSA and Ed25519 a site has at most one each");
+        }
+        certificates.push(read);
+    }
+    certificates
 }
 
 fn upgrades(section: &Section<'_>) -> Vec<Arc<str>> {

@@ -28,7 +28,7 @@ pub(crate) fn refresh(control: &Control) {
         }
     }
     for (site, run) in generation.snapshot.config.sites.iter().zip(&generation.sites) {
-        run.counters.certificate_valid(site.certificate.as_deref().map(valid));
+        run.counters.certificate_valid(site.first_to_expire().map(valid));
     }
     let admin = generation.snapshot.config.admin.tls.as_ref().map(|tls| valid(&tls.certificate));
     control.observer.metrics.certificate_valid(Config::OF_ADMIN, admin);

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use nginx_lint_parser::ast::{ConfigItem, Directive};
@@ -1208,6 +1209,16 @@ struct World {
     from: PathBuf,
 }
 
+/// A pair with an RSA key. Making one takes a while, so there is one.
+fn rsa() -> &'static (String, String) {
+    static PAIR: OnceLock<(String, String)> = OnceLock::new();
+    PAIR.get_or_init(|| {
+        let key = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
+        let params = rcgen::CertificateParams::new(HOSTS.map(str::to_owned)).unwrap();
+        (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    })
+}
+
 impl World {
     fn of(fixture: &Path) -> Self {
         let room = Directory::new(&format!("import-{}", fixture.file_name().unwrap().to_str().unwrap()));
@@ -1224,9 +1235,16 @@ impl World {
         copy(fixture, &from, &|text| text.replace("/etc/nginx/ssl/", &certificates));
         let made = rcgen::generate_simple_self_signed(HOSTS.map(str::to_owned)).unwrap();
         let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
-        for (name, text) in
-            [("site.crt", chain.clone()), ("site.key", key.clone()), ("both.pem", format!("{chain}{key}"))]
-        {
+        let (rsa_chain, rsa_key) = rsa();
+        let both = format!("{chain}{key}");
+        let files = [
+            ("site.crt", &chain),
+            ("site.key", &key),
+            ("both.pem", &both),
+            ("rsa.crt", rsa_chain),
+            ("rsa.key", rsa_key),
+        ];
+        for (name, text) in files {
             fs::write(ssl.join(name), text).unwrap();
             fs::set_permissions(ssl.join(name), fs::Permissions::from_mode(0o600)).unwrap();
         }

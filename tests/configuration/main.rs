@@ -396,7 +396,7 @@ fn every_key_can_be_written_and_arrives() {
         (&LogTarget::File(directory.0.join("sites/access.log")), LogFormat::Combined)
     );
     assert_eq!((&site.logs.error, config.logs.format), (&LogTarget::Off, LogFormat::Json));
-    assert!(site.certificate.is_some(), "the certificate is read");
+    assert!(!site.certificates.is_empty(), "the certificate is read");
     assert_eq!(config.files.len(), 2);
 }
 

@@ -278,7 +278,7 @@ fn passing(name: &str, pool: &str, more: &str) -> weir::config::Config {
 fn a_site_that_passes_tls_through_has_a_pool_and_no_certificate() {
     let config = passing("plain", "", "");
     let site = &config.sites[0];
-    assert!(site.passthrough && site.certificate.is_none() && site.pool == Some(0));
+    assert!(site.passthrough && site.certificates.is_empty() && site.pool == Some(0));
     assert!(!config.warnings.iter().any(|warning| warning.what.contains("TLS")), "{:?}", config.warnings);
 }
 
@@ -308,4 +308,30 @@ fn a_pool_whose_tls_says_something_else_than_its_sites_is_warned_of() {
         let found = [useless, both].into_iter().find(|what| said.iter().any(|said| said.contains(what)));
         assert_eq!(found, expected, "{name}: {said:?}");
     }
+}
+
+#[test]
+fn of_each_kind_of_key_a_site_shows_one_certificate() {
+    let directory = Directory::new("kinds-of-keys");
+    directory.certificate("site", &["esb.wso2.com"]);
+    let file = |certificate: &str| {
+        let secure = BEFORE.replace("bind = \"127.0.0.1:8080\"", "bind = \"127.0.0.1:8080\"\ntls = {}");
+        format!("{secure}{certificate}\n")
+    };
+    let pair = "{ chain = \"site.crt\", key = \"site.key\" }";
+    for (certificate, wrong) in [
+        (
+            format!("certificate = [{pair}, {pair}]"),
+            "site.crt: no client gets it: one before it has the same kind of key",
+        ),
+        ("certificate = []".to_owned(), "is on the TLS listener \"http\" and has no certificate"),
+        ("certificate = \"site.crt\"".to_owned(), "certificate must be a table"),
+        (format!("certificate = [{pair}, \"site.crt\"]"), "certificate must be a list of tables"),
+    ] {
+        let errors = directory.load(&file(&certificate)).expect_err(&certificate).to_string();
+        assert!(errors.contains(wrong), "{certificate}: {errors}");
+    }
+    let config =
+        directory.load(&file(&format!("certificate = [{pair}]"))).map_err(|errors| errors.to_string()).unwrap();
+    assert_eq!(config.sites[0].certificates.len(), 1);
 }

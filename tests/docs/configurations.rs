@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use weir::config;
 
-use crate::files::{certificate, directory};
+use crate::files::{certificate, directory, rsa_certificate};
 use crate::page::{Block, Page};
 
 /// What is wrong with the pieces of a page.
@@ -64,6 +64,7 @@ impl Files {
         for name in ["wrk", "mgt", "site", "server", "sso", "apps", "api", "am", "www", "admin", "weir"] {
             certificate(&directory.join("certs"), name);
         }
+        rsa_certificate(&directory.join("certs"), "wrk-rsa");
         for authorities in ["operators.pem", "partners.pem"] {
             fs::copy(directory.join("certs/wrk.crt"), directory.join("certs").join(authorities)).unwrap();
         }

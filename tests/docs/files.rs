@@ -16,9 +16,17 @@ pub(crate) fn directory() -> PathBuf {
 
 /// One for all hosts of the pages, and itself as its authority.
 pub(crate) fn certificate(folder: &Path, name: &str) {
+    write(folder, name, &rcgen::KeyPair::generate().unwrap());
+}
+
+/// The same with an RSA key.
+pub(crate) fn rsa_certificate(folder: &Path, name: &str) {
+    write(folder, name, &rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap());
+}
+
+fn write(folder: &Path, name: &str, key: &rcgen::KeyPair) {
     let hosts = HOSTS.map(str::to_owned);
-    let key = rcgen::KeyPair::generate().unwrap();
-    let certificate = rcgen::CertificateParams::new(hosts).unwrap().self_signed(&key).unwrap().pem();
+    let certificate = rcgen::CertificateParams::new(hosts).unwrap().self_signed(key).unwrap().pem();
     fs::write(folder.join("ca.pem"), &certificate).unwrap();
     fs::write(folder.join(format!("{name}.crt")), &certificate).unwrap();
     fs::write(folder.join(format!("{name}.key")), key.serialize_pem()).unwrap();

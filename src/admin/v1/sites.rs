@@ -92,7 +92,7 @@ fn view(control: &Control, generation: &Generation, index: usize) -> Option<Site
         pool: site.pool.and_then(|pool| config.pools.get(pool)).map(|pool| pool.name.to_string()),
         closed: closed.site,
         closed_sentence: closed.sentence(&site.name),
-        certificate_expires: site.certificate.as_ref().and_then(|certificate| expires(certificate.pair.leaf.not_after)),
+        certificate_expires: site.first_to_expire().and_then(|certificate| expires(certificate.pair.leaf.not_after)),
         last_minute: Minute::of(control, &Subject::Site(Arc::clone(&site.name))),
         total: Total::of(tallies().map(|tally| &**tally)),
         routes: routes.collect(),

@@ -66,7 +66,7 @@ impl User {
         let admin = config.admin.tls.iter().flat_map(|tls| [&tls.certificate.chain, &tls.certificate.key]);
         found.extend(admin.filter_map(|file| self.problem(&config.admin.at, file, READ)));
         for site in &config.sites {
-            let files = site.certificate.iter().flat_map(|certificate| [&certificate.chain, &certificate.key]);
+            let files = site.certificates.iter().flat_map(|certificate| [&certificate.chain, &certificate.key]);
             found.extend(files.filter_map(|file| self.problem(&site.at, file, READ)));
             let of_clients = site.client_auth.iter().flat_map(|auth| [Some(&auth.ca), auth.crl.as_ref()]);
             found.extend(of_clients.flatten().filter_map(|file| self.problem(&site.at, file, READ)));

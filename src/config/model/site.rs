@@ -29,8 +29,9 @@ pub struct Site {
     pub nameless: bool,
     /// TLS is passed through to the pool's nodes: the site has a pool and no certificate, and all its listeners speak TLS.
     pub passthrough: bool,
-    /// Present exactly when the site is on a TLS listener and does not pass TLS through.
-    pub certificate: Option<Arc<Certificate>>,
+    /// What the site shows, each with another kind of key; a client gets the first that it can use. At least one exactly when the
+    /// site is on a TLS listener and does not pass TLS through.
+    pub certificates: Vec<Arc<Certificate>>,
     /// Clients are asked for a certificate. All listeners of the site speak TLS then.
     pub client_auth: Option<Arc<ClientAuth>>,
     /// Index into [`Config::pools`](super::Config::pools): the pool for requests that no route takes. `None` when the
@@ -70,6 +71,11 @@ impl Site {
             _ => None,
         });
         of_routes.chain(self.pool)
+    }
+
+    /// Of its certificates the one that ends first.
+    pub fn first_to_expire(&self) -> Option<&Certificate> {
+        self.certificates.iter().map(|certificate| &**certificate).min_by_key(|one| one.pair.leaf.not_after)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Advice for wrong keys and values: what to write instead.
 
 use super::reference;
-use super::reference::{Form, Key};
+use super::reference::Key;
 use super::words::{list, nearest, quoted};
 
 /// Words of nginx and HAProxy, and ours.
@@ -52,7 +52,7 @@ pub(super) fn unknown_key(table: &str, key: &str) -> (String, String) {
 }
 
 fn keyed_tables(key: &str) -> bool {
-    reference::find("", key).is_some_and(|key| matches!(key.form, Form::Table(_)))
+    reference::find("", key).is_some_and(|key| key.form.is_table())
 }
 
 /// An example of the value of a required key; empty if there is none.

@@ -52,6 +52,15 @@ pub enum Form {
     List(&'static str),
     /// A table. True: a list of tables.
     Table(bool),
+    /// A table, or a list of such tables.
+    OneOrMore,
+}
+
+impl Form {
+    /// Whether it has tables.
+    pub(crate) const fn is_table(self) -> bool {
+        matches!(self, Self::Table(_) | Self::OneOrMore)
+    }
 }
 
 impl fmt::Display for Form {
@@ -70,6 +79,7 @@ impl fmt::Display for Form {
             Self::List(what) => write!(f, "list of {what}"),
             Self::Table(false) => f.write_str("table"),
             Self::Table(true) => f.write_str("list of tables"),
+            Self::OneOrMore => f.write_str("table, or list of tables"),
         }
     }
 }
@@ -334,7 +344,7 @@ static REFERENCE: &[Key] = &[
     key("site", "default", Form::Flag, "`false`", "this site takes every host that no other site of its listener has"),
     key("site", "nameless", Form::Flag, "`false`", "this site takes clients that give no name: TLS without a server name, an IP address as Host, HTTP/1.0 without Host"),
     key("site", "passthrough", Form::Flag, "`false`", "TLS is passed through to the pool's nodes as it comes, chosen by the server name that the client asks for: no certificate, no HTTP"),
-    key("site", "certificate", Form::Table(false), "required with TLS, unless `passthrough`", "the certificate that the site shows"),
+    key("site", "certificate", Form::OneOrMore, "required with TLS, unless `passthrough`", "the certificate that the site shows; of several, each with another kind of key, a client gets the first that it can use"),
     key("site", "client-auth", Form::Table(false), "no", "clients are asked for a certificate; only where all listeners of the site speak TLS"),
     key("site", "pool", Form::Text("pool name"), "required without `redirect`, or a route that takes all", "the pool for requests that no route takes"),
     key("site", "redirect", Form::Table(false), "no", "requests that no route takes are redirected; a site that only redirects needs no pool"),

@@ -211,6 +211,15 @@ impl<'a> Section<'a> {
         self.value(key).map(|value| value.sections(name)).unwrap_or_default()
     }
 
+    /// The table of a key, or those of a list.
+    pub(crate) fn one_or_more(&self, key: &'static str, name: &'static str) -> Vec<Self> {
+        let Some(value) = self.value(key) else { return Vec::new() };
+        match value.value {
+            DeValue::Array(_) => value.sections(name),
+            _ => value.section(name).into_iter().collect(),
+        }
+    }
+
     pub(crate) fn refuse(&self, key: &str, what: impl Into<String>, advice: impl Into<String>) {
         self.problems.error(secrets::place(key, &self.place_of(key)), what, advice);
     }

@@ -17,7 +17,7 @@ pub(crate) struct KnownCertificates<'a>(HashMap<&'a Path, &'a Pair>);
 
 impl<'a> KnownCertificates<'a> {
     pub(crate) fn of(before: &'a Config) -> Self {
-        let of_sites = before.sites.iter().filter_map(|site| site.certificate.as_deref());
+        let of_sites = before.sites.iter().flat_map(|site| &site.certificates).map(|certificate| &**certificate);
         let of_admin = before.admin.tls.iter().map(|tls| &*tls.certificate);
         let all = of_sites.chain(of_admin);
         Self(all.map(|certificate| (certificate.chain.as_path(), &certificate.pair)).collect())

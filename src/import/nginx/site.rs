@@ -191,7 +191,7 @@ impl<'a> Sites<'a, '_> {
 
     fn certificate(&self, table: &mut Table, server: &Directive, scope: &Scope<'_>) -> bool {
         let (chains, keys) = (scope.all("ssl_certificate"), scope.all("ssl_certificate_key"));
-        let (Some(chain), Some(key)) = (chains.first(), keys.first()) else {
+        if chains.is_empty() || keys.is_empty() {
             self.verdicts.say(
                 server,
                 Refused,
@@ -199,23 +199,31 @@ impl<'a> Sites<'a, '_> {
                 "it speaks TLS, and has no ssl_certificate with its ssl_certificate_key",
             );
             return false;
-        };
-        for one in chains.iter().chain(&keys).filter(|one| one.id != chain.id && one.id != key.id) {
-            self.verdicts.missing(one, "a site shows one certificate");
         }
-        if [chain, key]
-            .iter()
-            .any(|one| one.word().contains('$') || one.word().starts_with("data:") || one.word().starts_with("engine:"))
-        {
+        let longer = if chains.len() > keys.len() { &chains } else { &keys };
+        for one in longer.iter().skip(chains.len().min(keys.len())) {
+            self.verdicts.missing(one, "each certificate has its key");
+        }
+        let pairs: Vec<_> = chains.iter().zip(&keys).collect();
+        let unread = |one: &Directive| {
+            let word = one.word();
+            word.contains('$') || word.starts_with("data:") || word.starts_with("engine:")
+        };
+        if let Some((chain, _)) = pairs.iter().find(|(chain, key)| unread(chain) || unread(key)) {
             self.verdicts.missing(chain, "certificates are files");
             return false;
         }
-        let same = chain.word() == key.word();
-        self.verdicts.say(chain, Same, "certificate.chain", if same { "one file for chain and key" } else { "" });
-        self.verdicts.same(key, "certificate.key");
-        let pair = [("chain", chain), ("key", key)]
-            .map(|(name, one)| (name.to_owned(), values::text(&scope.file(one.word()))));
-        table.set("certificate", values::inline(&pair));
+        let mut written = Vec::new();
+        for (chain, key) in pairs {
+            let same = chain.word() == key.word();
+            self.verdicts.say(chain, Same, "certificate.chain", if same { "one file for chain and key" } else { "" });
+            self.verdicts.same(key, "certificate.key");
+            let pair = [("chain", chain), ("key", key)]
+                .map(|(name, one)| (name.to_owned(), values::text(&scope.file(one.word()))));
+            written.push(values::inline(&pair));
+        }
+        let one = written.len() == 1;
+        table.set("certificate", if one { written.concat() } else { format!("[{}]", written.join(", ")) });
         true
     }
 

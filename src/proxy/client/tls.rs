@@ -63,7 +63,7 @@ pub(crate) fn server_config(
     let Some(listener) = config.listeners.get(index) else { return Ok(None) };
     let Some(tls) = &listener.tls else { return Ok(None) };
     let provider = Arc::new(CryptoProvider { kx_groups: hello::noting_groups(), ..(*provider()).clone() });
-    let keys = config.sites.iter().map(certified).collect();
+    let keys = config.sites.iter().map(Keys::of).collect();
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions(tls.min_version))
         .map_err(|error| error.to_string())?;
@@ -113,15 +113,36 @@ fn versions(min: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
     }
 }
 
-fn certified(site: &config::Site) -> Option<Arc<CertifiedKey>> {
-    Some(hello::noting(&site.certificate.as_ref()?.pair.certified))
+/// The certificates of a site, the preferred one first.
+#[derive(Debug)]
+struct Keys(Vec<Keyed>);
+
+/// A certificate, and the same one whose key notes that it was asked to sign.
+#[derive(Debug)]
+struct Keyed {
+    plain: Arc<CertifiedKey>,
+    noting: Arc<CertifiedKey>,
+}
+
+impl Keys {
+    fn of(site: &config::Site) -> Self {
+        let certified = site.certificates.iter().map(|certificate| &certificate.pair.certified);
+        Self(certified.map(|plain| Keyed { plain: Arc::clone(plain), noting: hello::noting(plain) }).collect())
+    }
+
+    /// The first that the client can use; the first of all for one that can use none, whose handshake fails.
+    fn fit_for(&self, hello: &ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let fits = |keyed: &&Keyed| keyed.plain.key.choose_scheme(hello.signature_schemes()).is_some();
+        let fit = if self.0.len() > 1 { self.0.iter().find(fits) } else { None };
+        fit.or(self.0.first()).map(|keyed| Arc::clone(&keyed.noting))
+    }
 }
 
 /// Chooses a certificate by the name that the client asked for. An unknown name fails the handshake.
 #[derive(Debug)]
 struct ByServerName {
     hosts: Sites,
-    keys: Vec<Option<Arc<CertifiedKey>>>,
+    keys: Vec<Keys>,
 }
 
 impl ResolvesServerCert for ByServerName {
@@ -129,6 +150,6 @@ impl ResolvesServerCert for ByServerName {
         // As in Host, the name may end with a dot: RFC 6066 forbids it, but some clients send it.
         let name = hello.server_name().map(|name| name.strip_suffix('.').unwrap_or(name));
         let site = Hello::requested(name, |came_to| self.hosts.of_hello(name.map(str::as_bytes), came_to));
-        self.keys.get(site?)?.clone()
+        self.keys.get(site?)?.fit_for(&hello)
     }
 }

@@ -99,12 +99,15 @@ fn is_public(context: Context<'_>, said: &Written, public: &[Public], name: &str
 /// Whether a certificate of the sites that lead there covers the name.
 fn covered(context: Context<'_>, said: &Written, carbon: bool) {
     let host = HostPattern::Exact(said.text.as_str().into());
-    let certificates: Vec<_> =
-        context.view.sites_of(carbon).filter_map(|site| Some((site, site.certificate.as_ref()?))).collect();
-    if certificates.is_empty() || certificates.iter().any(|(_, one)| one.pair.leaf.covers(&host)) {
+    let certificates: Vec<_> = context
+        .view
+        .sites_of(carbon)
+        .flat_map(|site| site.certificates.iter().map(move |certificate| (site, certificate)))
+        .collect();
+    let Some((site, certificate)) = certificates.first() else { return };
+    if certificates.iter().any(|(_, one)| one.pair.leaf.covers(&host)) {
         return;
     }
-    let (site, certificate) = certificates[0];
     let what = format!(
         "the certificate of site {} in weir.toml is not for {:?}: {}",
         site.name,

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ProtocolVersion;
+use rustls::{ProtocolVersion, SignatureScheme};
 
 use crate::harness::{Agreed, Appliance, Client, Offer, Origin, Pair, Plan, Seen, eventually, fresh_dir, ok};
 
@@ -83,6 +83,54 @@ fn hello_of(minor: u8, extensions: &[u8]) -> Vec<u8> {
     let body = [&[3, minor][..], &[7; 32], &[0], &[0, 2, 0, 0x2f], &[1, 0], extensions].concat();
     let length = u8::try_from(body.len()).expect("a short hello");
     [&[22, 3, 1, 0, length + 4][..], &[1, 0, 0, length], &body].concat()
+}
+
+#[test]
+fn a_client_gets_the_certificate_whose_kind_of_key_it_can_use() {
+    let origin = Origin::named("n");
+    let (new, old) = (Pair::of(&["esb.test"]), Pair::rsa(&["esb.test"]));
+    let mut weir = Plan::before(&[&origin]).secure().certificate(new.clone()).start();
+    old.write(&weir.path(""), "old");
+    let both = |text: String, weir: &Appliance| {
+        let at = |name: &str| weir.path(name).display().to_string();
+        let pair = |name: &str| format!("{{ chain = \"{}.crt\", key = \"{}.key\" }}", at(name), at(name));
+        text.replace(&pair("esb"), &format!("[{}, {}]", pair("esb"), pair("old")))
+    };
+    weir.edit(|text| both(text, &weir));
+    let said = weir.reload();
+    assert!(said.contains("generation 2"), "{said}");
+    let [any, rsa, pss, ecdsa] = [
+        vec![],
+        vec![SignatureScheme::RSA_PKCS1_SHA256],
+        vec![SignatureScheme::RSA_PSS_SHA256],
+        vec![SignatureScheme::ECDSA_NISTP256_SHA256, SignatureScheme::RSA_PSS_SHA256],
+    ];
+    let (new_tls, old_tls) = (&rustls::version::TLS13, &rustls::version::TLS12);
+    for (signatures, version, expected) in [
+        (&any, new_tls, &new),
+        (&any, old_tls, &new),
+        (&rsa, old_tls, &old),
+        (&pss, new_tls, &old),
+        (&pss, old_tls, &old),
+        (&ecdsa, new_tls, &new),
+        (&ecdsa, old_tls, &new),
+    ] {
+        let offer = Offer { versions: vec![version], signatures: signatures.clone(), ..Offer::http1("esb.test") };
+        let config = Arc::new(offer.config());
+        for resumed in [false, true] {
+            let (mut client, agreed) = Client::tls_with(weir.https(), &config, "esb.test").expect("a handshake");
+            assert_eq!(agreed.certificate, expected.der(), "{signatures:?} {version:?}");
+            assert_eq!(agreed.resumed, resumed, "{signatures:?} {version:?}");
+            assert_eq!(client.ask(GET).status, 200);
+        }
+    }
+    // Each of them is followed, and told of.
+    let renewed = Pair::rsa(&["esb.test"]);
+    renewed.write(&weir.path(""), "old");
+    let offer = Offer { signatures: pss, ..Offer::http1("esb.test") };
+    eventually("the new one is shown", || agree(&weir, &offer).expect("a handshake").certificate == renewed.der());
+    let certificates = weir.ask_admin("/api/v1/certificates").text();
+    assert!(certificates.contains("ECDSA P-256") && certificates.contains("RSA 2048"), "{certificates}");
 }
 
 #[test]

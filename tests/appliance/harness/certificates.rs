@@ -58,9 +58,22 @@ impl Pair {
         Self::from(params)
     }
 
+    /// [`Self::of`] with an RSA key.
+    pub(crate) fn rsa(names: &[&str]) -> Self {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let key = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048);
+        Self::with_key(
+            CertificateParams::new(names).expect("names of a test are names"),
+            &key.expect("the system has randomness"),
+        )
+    }
+
     fn from(params: CertificateParams) -> Self {
-        let key = KeyPair::generate().expect("the system has randomness");
-        let certificate = params.self_signed(&key).expect("a fresh key can sign");
+        Self::with_key(params, &KeyPair::generate().expect("the system has randomness"))
+    }
+
+    fn with_key(params: CertificateParams, key: &KeyPair) -> Self {
+        let certificate = params.self_signed(key).expect("a fresh key can sign");
         Self {
             chain: certificate.pem(),
             key: key.serialize_pem(),

@@ -21,6 +21,8 @@ pub(crate) struct Offer {
     pub(crate) protocols: Vec<&'static str>,
     /// The versions offered.
     pub(crate) versions: Vec<&'static rustls::SupportedProtocolVersion>,
+    /// The signatures that the client can verify; none: all that the library knows.
+    pub(crate) signatures: Vec<SignatureScheme>,
 }
 
 impl Offer {
@@ -30,6 +32,7 @@ impl Offer {
             name: name.to_owned(),
             protocols: vec!["http/1.1"],
             versions: vec![&rustls::version::TLS13, &rustls::version::TLS12],
+            signatures: Vec::new(),
         }
     }
 
@@ -55,7 +58,7 @@ impl Offer {
             .with_protocol_versions(&self.versions)
             .expect("the provider knows TLS 1.2 and 1.3")
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Trusting))
+            .with_custom_certificate_verifier(Arc::new(Trusting { signatures: self.signatures.clone() }))
     }
 
     fn with_protocols(&self, mut config: ClientConfig) -> ClientConfig {
@@ -98,7 +101,9 @@ pub(crate) fn handshake(
 }
 
 #[derive(Debug)]
-struct Trusting;
+struct Trusting {
+    signatures: Vec<SignatureScheme>,
+}
 
 impl ServerCertVerifier for Trusting {
     fn verify_server_cert(
@@ -131,6 +136,9 @@ impl ServerCertVerifier for Trusting {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        default_provider().signature_verification_algorithms.supported_schemes()
+        match self.signatures.as_slice() {
+            [] => default_provider().signature_verification_algorithms.supported_schemes(),
+            some => some.to_vec(),
+        }
     }
 }

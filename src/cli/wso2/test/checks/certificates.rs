@@ -61,7 +61,7 @@ async fn secure(
     if door.site.passthrough {
         return report.passed(subject, "TLS is passed through: the certificate is its nodes'");
     }
-    let file = door.site.certificate.as_ref().map_or(Path::new(""), |certificate| &certificate.chain);
+    let file = door.site.certificates.first().map_or(Path::new(""), |certificate| &certificate.chain);
     let hosts = [HostPattern::Exact(door.host.as_str().into())];
     let seen = inspect_shown(file, &shown, &hosts, ground.now);
     let is_known = chains_to(&shown, roots);
@@ -89,11 +89,9 @@ async fn secure(
 
 /// Whether the running Weir shows another certificate than the file has now.
 fn is_another(door: &Door<'_>, shown: &[CertificateDer<'_>]) -> bool {
-    let file = door.site.certificate.as_ref().and_then(|certificate| certificate.pair.certified.cert.first());
-    match (file, shown.first()) {
-        (Some(file), Some(shown)) => pin_of(file) != pin_of(shown),
-        _ => false,
-    }
+    let files = door.site.certificates.iter().filter_map(|certificate| certificate.pair.certified.cert.first());
+    let pins: Vec<_> = files.map(|file| pin_of(file)).collect();
+    shown.first().is_some_and(|shown| !pins.is_empty() && !pins.contains(&pin_of(shown)))
 }
 
 /// Whether this machine's CAs signed it.
