@@ -139,6 +139,8 @@ pub struct RequestEntry<'a> {
     pub reason: &'a str,
     /// `TLSv1.2`, `TLSv1.3`, or empty on a plain listener.
     pub tls: &'a str,
+    /// The group of the key exchange, empty where there was none.
+    pub key_exchange: &'a str,
     /// `http/1.0`, `http/1.1` or `h2`.
     pub protocol: &'a str,
     /// The number of the client's connection.
@@ -221,6 +223,7 @@ impl RequestEntry<'_> {
             write_json_masked(out, br#","reason":""#, self.reason.as_bytes(), self.session_names);
         }
         write_json_text(out, br#","tls":""#, self.tls);
+        write_json_text(out, br#","key_exchange":""#, self.key_exchange);
         write_json_text(out, br#","protocol":""#, self.protocol);
         write_json_number(out, br#","connection":"#, self.connection);
         write_json_number(out, br#","nth":"#, self.nth);
@@ -422,6 +425,7 @@ mod tests {
             refusal: "",
             reason: "",
             tls: "TLSv1.3",
+            key_exchange: "X25519MLKEM768",
             protocol: "http/1.1",
             connection: 17,
             nth: 3,
@@ -498,7 +502,7 @@ mod tests {
             "host": "esb.wso2.com", "site": "esb.https", "pool": "esb-https", "node": "worker1",
             "upstream_seconds": 0.012, "seconds": 75.013, "tries": 1, "session": "hit", "why": "session",
             "queued_seconds": 0.0, "route": "", "refusal": "",
-            "tls": "TLSv1.3", "protocol": "http/1.1", "connection": 17, "nth": 3,
+            "tls": "TLSv1.3", "key_exchange": "X25519MLKEM768", "protocol": "http/1.1", "connection": 17, "nth": 3,
         });
         assert_eq!(value, want);
     }

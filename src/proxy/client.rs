@@ -5,6 +5,7 @@
 pub(crate) mod h1;
 pub(crate) mod h2;
 pub(crate) mod hello;
+pub(crate) mod no_handshake;
 pub(crate) mod shown;
 pub(crate) mod tls;
 

@@ -73,6 +73,8 @@ impl ThreadListener {
 pub(crate) struct TlsFacts {
     /// `TLSv1.2` or `TLSv1.3`, as nginx writes it.
     pub(crate) version: &'static str,
+    /// The group of the key exchange; empty where TLS 1.2 resumed a session.
+    pub(crate) group: &'static str,
     /// `Some`: it was for a site that asks for certificates.
     pub(crate) shown: Option<Box<Shown>>,
 }

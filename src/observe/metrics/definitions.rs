@@ -71,6 +71,12 @@ pub const DEFINITIONS: &[Definition] = &[
     ),
     ("weir_generation", "gauge", "", "The generation of the configuration in use"),
     (
+        "weir_handshake_failures_total",
+        "counter",
+        "listener,reason",
+        "TLS handshakes with clients that failed, by what the client offered or did; weir_handshakes_total has them too",
+    ),
+    (
         "weir_handshakes_resumed_total",
         "counter",
         "listener,version",

@@ -24,6 +24,8 @@ pub struct ListenerCounters {
     resumed: LazyCounters<&'static str>,
     /// By the group of the key exchange.
     groups: LazyCounters<&'static str>,
+    /// Handshakes that failed, by the reason.
+    failures: LazyCounters<&'static str>,
     turned_away: LazyCounters<&'static str>,
 }
 
@@ -89,13 +91,21 @@ impl ListenerCounters {
         }
     }
 
-    /// A handshake ended without an agreement: `failed` or `timeout`.
-    pub fn handshake_failed(&self, result: &'static str) {
+    /// A handshake ended without an agreement, for this reason.
+    pub fn handshake_failed(&self, reason: &'static str) {
+        let result = if reason == "timeout" { reason } else { "failed" };
         self.handshakes.count((result, "-"), || self.handshake(result, "-"));
+        self.failures.count(reason, || self.failure(reason));
     }
 
-    /// It speaks TLS in these versions, with these groups: their counters are in the scrape from now on.
-    pub fn know_handshakes(&self, versions: &[&'static str], groups: impl Iterator<Item = &'static str>) {
+    /// It speaks TLS in these versions, with these groups, and may fail for these reasons: their counters are in the scrape from
+    /// now on.
+    pub fn know_handshakes(
+        &self,
+        versions: &[&'static str],
+        groups: impl Iterator<Item = &'static str>,
+        reasons: &[&'static str],
+    ) {
         for version in versions {
             self.handshakes.know(("ok", version), || self.handshake("ok", version));
             self.resumed.know(version, || self.resumption(version));
@@ -106,10 +116,17 @@ impl ListenerCounters {
         for group in groups {
             self.groups.know(group, || self.exchange(group));
         }
+        for reason in reasons {
+            self.failures.know(reason, || self.failure(reason));
+        }
     }
 
     fn handshake(&self, result: &str, version: &str) -> IntCounter {
         self.vecs.handshakes.with_label_values(&[self.listener.as_str(), result, version])
+    }
+
+    fn failure(&self, reason: &str) -> IntCounter {
+        self.vecs.handshake_failures.with_label_values(&[self.listener.as_str(), reason])
     }
 
     fn resumption(&self, version: &str) -> IntCounter {
@@ -146,6 +163,7 @@ impl ListenerCounters {
             handshakes: LazyCounters::new(),
             resumed: LazyCounters::new(),
             groups: LazyCounters::new(),
+            failures: LazyCounters::new(),
             turned_away: LazyCounters::known(TURNED_AWAY, turned_away),
             vecs: vecs.clone(),
         }
@@ -164,6 +182,7 @@ impl RemoveSeries for ListenerCounters {
             (&vecs.connections_refused, &self.turned_away),
             (&vecs.handshakes_resumed, &self.resumed),
             (&vecs.key_exchanges, &self.groups),
+            (&vecs.handshake_failures, &self.failures),
         ];
         for (counter, words) in counted {
             for word in words.keys() {

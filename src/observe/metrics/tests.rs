@@ -150,7 +150,7 @@ fn a_scrape_shows_listeners_reloads_and_the_process() {
     let listener = metrics.listener("https");
     let _connection = listener.connection();
     drop(listener.connection());
-    listener.know_handshakes(&["TLSv1.3", "TLSv1.2"], ["X25519", "secp256r1"].into_iter());
+    listener.know_handshakes(&["TLSv1.3", "TLSv1.2"], ["X25519", "secp256r1"].into_iter(), &["old-version"]);
     listener.shaken("TLSv1.3", false, Some("X25519"));
     listener.shaken("TLSv1.2", true, None);
     metrics.generation(7);

@@ -201,6 +201,7 @@ mod tests {
             refusal: "",
             reason: "",
             tls: "",
+            key_exchange: "",
             protocol: "http/1.1",
             connection: 17,
             nth: 3,

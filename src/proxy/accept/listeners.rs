@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use super::sockets::{Addresses, ThreadSockets, let_nobody_in};
 use super::{http1, http2};
 use crate::proxy::client::hello::Hello;
+use crate::proxy::client::no_handshake::NoHandshake;
 use crate::proxy::client::shown::Shown;
 use crate::proxy::connection::{Connection, Counted, ThreadListener, TlsFacts};
 use crate::proxy::generation::{Generation, ListenerRef};
@@ -380,7 +381,7 @@ async fn secure(worker: &Rc<Worker>, admitted: Admitted, deadlines: &Rc<Deadline
     let began = Instant::now();
     let read = within(limit, &admitted.listening, greeting::read(&admitted.stream)).await;
     let Some((hello, greeting)) = read else {
-        fail_handshake(worker, &listener_ref, admitted.peer, ("timeout", "timed out"));
+        fail_handshake(worker, &listener_ref, admitted.peer, &NoHandshake::timed_out());
         return None;
     };
     match greeting::site_of(&listener_ref, &greeting, admitted.came_to()) {
@@ -397,11 +398,11 @@ async fn within<T>(limit: Duration, listening: &ThreadListener, handshake: impl 
     }
 }
 
-/// Counts and logs a handshake that failed: the outcome, and why.
-fn fail_handshake(worker: &Worker, listener_ref: &ListenerRef, peer: SocketAddr, (outcome, why): (&'static str, &str)) {
+/// Counts and logs a handshake that failed.
+fn fail_handshake(worker: &Worker, listener_ref: &ListenerRef, peer: SocketAddr, why: &NoHandshake) {
     let listener = listener_ref.listener();
-    listener.counters.handshake_failed(outcome);
-    listener_ref.generation.log_handshake(listener, peer, why, &mut worker.formatter.borrow_mut());
+    listener.counters.handshake_failed(why.word);
+    listener_ref.generation.log_handshake(listener, peer, &why.what, &mut worker.formatter.borrow_mut());
 }
 
 /// Does the TLS handshake, within this time. `None` when it failed; the failure is counted and logged. `early` is what the
@@ -418,18 +419,12 @@ async fn shake_hands(
     let acceptor = listener.tls.as_ref()?;
     let (tcp, handle) = Tcp::after(stream, early);
     let shaken = within(limit, &listening, hello.during(acceptor.tls_handshake(tcp))).await;
-    let failed = |outcome: &'static str, why: &str| fail_handshake(worker, &listener_ref, peer, (outcome, why));
-    let stream = match shaken {
-        Some(Ok(stream)) => Box::new(stream),
-        Some(Err(error)) => {
-            failed("failed", &hello.explain(&error.to_string()));
-            return None;
-        }
-        None => {
-            failed("timeout", &hello.explain("timed out"));
-            return None;
-        }
+    let shaken = match shaken {
+        Some(shaken) => shaken.map_err(|error| NoHandshake::of(&error.to_string())),
+        None => Err(NoHandshake::timed_out()),
     };
+    let shaken = shaken.inspect_err(|why| fail_handshake(worker, &listener_ref, peer, &hello.explain(why.clone())));
+    let stream = Box::new(shaken.ok()?);
     let version = match stream.get_ssl().and_then(TlsRef::version) {
         Some("TLSv1_3") => "TLSv1.3",
         _ => "TLSv1.2",
@@ -438,7 +433,11 @@ async fn shake_hands(
     let http2 = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
     let site = hello.site().and_then(|site| listener_ref.generation.snapshot.config.sites.get(site));
     let chain = stream.get_ssl().and_then(TlsRef::peer_cert_chain_der).unwrap_or_default();
-    let facts = Some(TlsFacts { version, shown: site.and_then(|site| Shown::to(site, chain)) });
+    let facts = Some(TlsFacts {
+        version,
+        group: hello.group().unwrap_or(""),
+        shown: site.and_then(|site| Shown::to(site, chain)),
+    });
     let connection = Connection::new(Rc::clone(worker), listening, peer, facts, http2, counted);
     Some(if http2 {
         Begun::H2(stream, connection)

@@ -14,6 +14,8 @@ use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::sign::{CertifiedKey, Signer, SigningKey};
 use rustls::{Error, NamedGroup, ProtocolVersion, SignatureAlgorithm, SignatureScheme};
 
+use super::no_handshake::NoHandshake;
+
 /// A handshake with a client.
 #[derive(Debug, Default)]
 pub(crate) struct Hello {
@@ -111,39 +113,15 @@ impl Hello {
         self.group
     }
 
-    /// Why a handshake failed, for the log. The name that was asked for says more than the error.
-    pub(crate) fn explain(&self, error: &str) -> String {
-        let error = if error.contains("UnsupportedCertVersion") { OLD_CERTIFICATE } else { error };
+    /// Why this handshake failed. The name that was asked for says more than the error; where that tells all, the name does
+    /// not matter.
+    pub(crate) fn explain(&self, why: NoHandshake) -> NoHandshake {
         match &self.requested {
-            RequestedName::Nothing => no_hello(error).map_or_else(|| error.to_string(), str::to_owned),
-            RequestedName::NoName => format!("no server name; {error}"),
-            RequestedName::Name(name) => format!("server name {name}; {error}"),
-            RequestedName::Unknown(name) => format!("no site of this listener has the server name {name}"),
+            RequestedName::Nothing => why,
+            RequestedName::NoName => NoHandshake { what: format!("no server name; {}", why.what), ..why },
+            RequestedName::Name(name) => NoHandshake { what: format!("server name {name}; {}", why.what), ..why },
+            RequestedName::Unknown(name) => NoHandshake::unknown_name(name),
         }
-    }
-}
-
-const OLD_CERTIFICATE: &str =
-    "the client's certificate is of X.509 version 1 or 2, which TLS here cannot use: have it signed anew as version 3";
-
-/// What a client sent in place of a ClientHello that can be answered: no TLS, or a version that is too old. pingora-core
-/// keeps rustls's errors only as text.
-fn no_hello(error: &str) -> Option<&'static str> {
-    if error.contains("InvalidContentType") {
-        Some("the client spoke plain HTTP, or something else that is no TLS")
-    } else if error.contains("SignatureAlgorithmsExtensionRequired") {
-        // rustls looks for signature schemes before it looks at the version, and a ClientHello of TLS 1.1 has none.
-        Some(
-            "the client offers no signature algorithms, as TLS 1.1 and older do; 1.2 is the oldest that min-version can be",
-        )
-    } else if error.contains("Tls12NotOfferedOrEnabled") {
-        Some("the client offers no TLS version from the listener's min-version on")
-    } else if error.contains("Tls12NotOffered") {
-        Some("the client offers TLS 1.1 or older; 1.2 is the oldest that min-version can be")
-    } else if error.contains("SupportedVersionsExtensionRequired") {
-        Some("the client offers TLS 1.2; min-version of the listener is 1.3")
-    } else {
-        None
     }
 }
 

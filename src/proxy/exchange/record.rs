@@ -337,6 +337,7 @@ impl<'r> Record<'r> {
             refusal: self.word(),
             reason: &self.reason,
             tls: connection.tls().map_or("", |tls| tls.version),
+            key_exchange: connection.tls().map_or("", |tls| tls.group),
             protocol,
             connection: connection.number(),
             nth: self.arrived.number,

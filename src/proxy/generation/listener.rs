@@ -11,6 +11,7 @@ use rustls::ServerConfig;
 use crate::config::{self, Access, Config, HostPattern, TlsVersion};
 use crate::observe::metrics::ListenerCounters;
 use crate::proxy::client::hello::group_names;
+use crate::proxy::client::no_handshake;
 use crate::traffic::message::headers::{Forwarded, Trust};
 use crate::traffic::message::ids::IdRules;
 
@@ -67,7 +68,7 @@ impl RunningListener {
                 TlsVersion::V1_2 => &["TLSv1.3", "TLSv1.2"],
                 TlsVersion::V1_3 => &["TLSv1.3"],
             };
-            counters.know_handshakes(versions, group_names());
+            counters.know_handshakes(versions, group_names(), &no_handshake::WORDS);
         }
         Self {
             name: Arc::clone(&listener.name),

@@ -118,6 +118,7 @@ fn write_line(passage: &Passage, way: &Way<'_>, how: &Ended, (finished, ended): 
         refusal: how.refusal.map_or("", Refusal::word),
         reason: &how.reason,
         tls: "",
+        key_exchange: "",
         protocol: "tls",
         connection: connection.number(),
         nth: 1,

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::crypto::aws_lc_rs::{default_provider, kx_group};
 use rustls::{ProtocolVersion, SignatureScheme};
 
 use crate::harness::{Agreed, Appliance, Client, Offer, Origin, Pair, Plan, Seen, eventually, fresh_dir, ok};
@@ -78,6 +79,9 @@ fn a_client_of_an_old_tls_version_is_told_apart_in_the_log() {
 /// RSA with SHA-256.
 const SIGNATURES: [u8; 10] = [0, 8, 0, 13, 0, 4, 0, 2, 4, 1];
 
+/// The same, and the group X25519.
+const SIGNATURES_AND_GROUPS: [u8; 18] = [0, 16, 0, 13, 0, 4, 0, 2, 4, 1, 0, 10, 0, 4, 0, 2, 0, 29];
+
 /// A hello of TLS 1.`minor - 1`.
 fn hello_of(minor: u8, extensions: &[u8]) -> Vec<u8> {
     let body = [&[3, minor][..], &[7; 32], &[0], &[0, 2, 0, 0x2f], &[1, 0], extensions].concat();
@@ -131,6 +135,67 @@ fn a_client_gets_the_certificate_whose_kind_of_key_it_can_use() {
     eventually("the new one is shown", || agree(&weir, &offer).expect("a handshake").certificate == renewed.der());
     let certificates = weir.ask_admin("/api/v1/certificates").text();
     assert!(certificates.contains("ECDSA P-256") && certificates.contains("RSA 2048"), "{certificates}");
+}
+
+#[test]
+fn a_client_that_only_knows_the_hybrid_exchange_connects_and_the_log_has_it() {
+    let origin = Origin::named("n");
+    let weir = Plan::before(&[&origin]).secure().site("log-format = \"json\"").start();
+    let offer = Offer { group: Some(kx_group::X25519MLKEM768), ..Offer::http1("esb.test") };
+    let (mut client, _) = Client::tls_with(weir.https(), &Arc::new(offer.config()), "esb.test").expect("a handshake");
+    assert_eq!(client.ask(GET).status, 200);
+    let logged = r#""tls":"TLSv1.3","key_exchange":"X25519MLKEM768","protocol""#;
+    eventually("it is in the log", || weir.journal().contains(logged));
+    assert_eq!(weir.get("/plain").status, 200);
+    eventually("plain HTTP has none", || weir.journal().contains(r#""tls":"","key_exchange":"","protocol""#));
+    let counted = weir.metric("weir_key_exchanges_total", &[("listener", "https"), ("group", "X25519MLKEM768")]);
+    assert!((counted - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn handshakes_that_fail_are_counted_by_what_the_client_offered() {
+    let (_origin, weir) = world();
+    let sent = |bytes: &[u8]| {
+        let mut client = TcpStream::connect(weir.https()).expect("the listener accepts");
+        client.write_all(bytes).expect("it reads a hello");
+        client.shutdown(std::net::Shutdown::Write).expect("a half-closed connection");
+        client.read_to_end(&mut Vec::new()).ok();
+    };
+    let trusting_nobody = || {
+        let config = rustls::ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("the provider knows them")
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        assert!(Client::tls_with(weir.https(), &Arc::new(config), "esb.test").is_err(), "it believes nobody");
+    };
+    let offered = |offer: Offer| _ = agree(&weir, &offer).expect_err("no handshake");
+    let (hello, groups) = (hello_of(3, &SIGNATURES), hello_of(3, &SIGNATURES_AND_GROUPS));
+    let rows: [(&str, &str, &dyn Fn()); 8] = [
+        ("no-tls", "the client spoke plain HTTP", &|| sent(GET.as_bytes())),
+        ("old-version", "as TLS 1.1 and older do", &|| sent(&hello_of(2, &[]))),
+        ("no-common-group", "no server name; the client offers no key exchange", &|| sent(&hello)),
+        ("no-common-cipher", "the client offers only cipher suites without", &|| sent(&groups)),
+        ("no-common-signature", "server name esb.test; the client cannot check a signature", &|| {
+            offered(Offer { signatures: vec![SignatureScheme::RSA_PSS_SHA256], ..Offer::http1("esb.test") });
+        }),
+        ("certificate-not-believed", "the client knows no CA that signed the site's certificate", &trusting_nobody),
+        ("unknown-name", "no site of this listener has the server name other.test", &|| {
+            offered(Offer::http1("other.test"));
+        }),
+        ("client-left", "the client left in the middle of the handshake", &|| sent(&hello[..20])),
+    ];
+    let failures =
+        |reason: &str| weir.metric("weir_handshake_failures_total", &[("listener", "https"), ("reason", reason)]);
+    for (word, said, act) in rows {
+        assert!(failures(word) < 0.5, "{word} is there, and zero");
+        act();
+        eventually(word, || failures(word) > 0.5);
+        eventually(said, || weir.journal().contains(said));
+        assert!(!weir.journal().contains("TLSHandshakeFailure"), "{word}: {}", weir.journal());
+    }
+    let failed = weir.metric("weir_handshakes_total", &[("result", "failed"), ("version", "-")]);
+    assert!((failed - 8.0).abs() < 1e-9, "{failed}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::SupportedKxGroup;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, HandshakeKind, ProtocolVersion, SignatureScheme};
@@ -23,6 +24,8 @@ pub(crate) struct Offer {
     pub(crate) versions: Vec<&'static rustls::SupportedProtocolVersion>,
     /// The signatures that the client can verify; none: all that the library knows.
     pub(crate) signatures: Vec<SignatureScheme>,
+    /// The only key exchange that the client knows; none: all that the library knows.
+    pub(crate) group: Option<&'static dyn SupportedKxGroup>,
 }
 
 impl Offer {
@@ -33,6 +36,7 @@ impl Offer {
             protocols: vec!["http/1.1"],
             versions: vec![&rustls::version::TLS13, &rustls::version::TLS12],
             signatures: Vec::new(),
+            group: None,
         }
     }
 
@@ -54,7 +58,9 @@ impl Offer {
     }
 
     fn builder(&self) -> ConfigBuilder<ClientConfig, WantsClientCert> {
-        ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        let mut provider = default_provider();
+        provider.kx_groups = self.group.map_or(provider.kx_groups, |group| vec![group]);
+        ClientConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(&self.versions)
             .expect("the provider knows TLS 1.2 and 1.3")
             .dangerous()
