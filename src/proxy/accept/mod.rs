@@ -1,5 +1,6 @@
 //! Listening sockets and the client connections on them, request after request.
 
+mod connections;
 mod http1;
 mod http2;
 pub(crate) mod listeners;
