@@ -23,8 +23,8 @@ mod sticky;
 mod tracing;
 
 pub use super::text::choices::{
-    ClientAuthMode, CookieSameSite, Deployment, LogFormat, Membership, OnLost, ProbeKind, RequestIds, RequestValue,
-    Right, SameSite, TlsVersion, Traces, WhenNone,
+    ClientAuthMode, CookieSameSite, Deployment, LogFormat, Membership, OnLost, ProbeKind, ProxyProtocol, RequestIds,
+    RequestValue, Right, SameSite, TlsVersion, Traces, WhenNone,
 };
 pub use admin::{
     ADMIN_SOCKET, Admin, AdminCertificate, AdminSocket, AdminTls, AdminToken, LONGEST_SOCKET, MetricsAddress,
@@ -135,6 +135,8 @@ pub struct Listener {
     /// Peers whose X-Forwarded-* fields are trusted. `None` (not written): X-Forwarded-For from any peer is kept and
     /// extended, as in the guide's nginx. An empty list: from nobody.
     pub trusted_proxies: Option<Vec<IpNet>>,
+    /// Proxies that tell in a PROXY header who their client is. Empty: nobody does. Otherwise nobody else may connect.
+    pub proxy_protocol_from: Vec<IpNet>,
     /// Where X-Request-Id comes from. Default: a trusted proxy's is taken, all others are made.
     pub request_id: RequestIds,
     /// What becomes of traceparent. Default: it passes.

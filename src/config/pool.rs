@@ -15,6 +15,7 @@ use std::time::SystemTime;
 
 use self::members::Nodes;
 use super::model::{Member, Pool, Redirects, Timeouts, WhenNone};
+use super::text::choices::ProxyProtocol;
 use super::text::section::Section;
 use super::text::value::{Text, Value};
 use super::values::{redirect, wso2};
@@ -41,6 +42,7 @@ pub(crate) fn read<'a>(
     let tls = section.section("tls", "pool.tls").map(|tls| node_tls::read(&tls, now));
     let own = health::PoolPort { port: port.unwrap_or(0), tls: tls.is_some() };
     let check = |probe: &Section<'_>, port| check_port(probe, "port", port, &members, nodes);
+    let proxy_protocol = proxy_protocol(section);
     Pool {
         name,
         port: own.port,
@@ -52,7 +54,8 @@ pub(crate) fn read<'a>(
         health: section.section("health", "pool.health").map(|health| health::read(&health, own, &check)),
         timeouts: timeouts(section, own.port),
         idle_timeout: section.duration("idle-timeout"),
-        reuse: section.flag("reuse"),
+        reuse: section.flag("reuse") && proxy_protocol.is_none(),
+        proxy_protocol,
         buffer_request: section.size("buffer-request"),
         max_answer_head: usize::try_from(section.size("max-answer-head")).unwrap_or(usize::MAX),
         retry: retry::read(section, &members, nodes),
@@ -64,6 +67,16 @@ pub(crate) fn read<'a>(
         tls,
         members,
     }
+}
+
+fn proxy_protocol(section: &Section<'_>) -> Option<ProxyProtocol> {
+    let version = section.choice("proxy-protocol");
+    if version.is_some() && section.optional_flag("reuse") == Some(true) {
+        let what =
+            "reuse: a connection that begins with a PROXY header is that of one client, and no other may have it";
+        section.refuse("reuse", what, "leave it out, or leave proxy-protocol out: nodes get X-Forwarded-For");
+    }
+    version
 }
 
 fn when_none(section: &Section<'_>) -> WhenNone {

@@ -21,6 +21,7 @@ use crate::config;
 use crate::config::{Config, Health};
 use crate::proxy::generation::Generation;
 use crate::proxy::io::descriptors;
+use crate::proxy::node;
 use crate::proxy::worker::Shared;
 use crate::traffic::pool::member::Member;
 use crate::traffic::pool::state::{NodeState, Probed, Round, Thresholds};
@@ -120,6 +121,7 @@ struct ProbeTerms {
     port: u16,
     offset: u16,
     tls: Option<config::NodeTls>,
+    proxy_protocol: Option<config::ProxyProtocol>,
     /// The DNS name that the certificate is checked for.
     name: Option<Arc<str>>,
 }
@@ -132,6 +134,7 @@ impl ProbeTerms {
             port: settings.port,
             offset: node.map_or(0, |node| node.port_offset),
             tls: settings.tls.clone(),
+            proxy_protocol: settings.proxy_protocol,
             name: member.name.clone(),
         }
     }
@@ -161,11 +164,18 @@ impl ProbeTask {
         let (pool, member) = position;
         let node = &generation.snapshot.pools[pool].members[member];
         let tls = |probe: &config::Probe| probe.kind.is_tls().then(|| generation.probe_tls(pool, probe.port).clone());
+        // As with TLS, what the pool says holds for its own port.
+        let settings = &generation.snapshot.pools[pool].settings;
+        let introduction = |probe: &config::Probe| match probe.port == settings.port {
+            true => node::introduction(settings, || None),
+            false => Vec::new(),
+        };
         let target = ProbeTarget {
             address: node.address.ip(),
             name: terms.name.clone(),
             offset: terms.offset,
             tls: terms.health.probes.iter().map(tls).collect(),
+            introductions: terms.health.probes.iter().map(introduction).collect(),
             health: terms.health.clone(),
         };
         let jitter = Jitter::seeded(pool as u64 * 1009 + member as u64 + shared.now());

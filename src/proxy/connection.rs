@@ -1,7 +1,7 @@
 //! What Weir knows about one client connection, apart from its bytes.
 
 use std::cell::{Cell, RefCell};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
@@ -12,10 +12,10 @@ use super::generation::{Limits, ListenerRef};
 use super::worker::{OpenConnection, Worker};
 use crate::config::RequestIds;
 use crate::observe::{access_log, digits, metrics};
-use crate::traffic::limits::connections::ConnectionPermit;
+use crate::traffic::limits::connections::{ConnectionPermit, Full};
 use crate::traffic::message::ids;
 use crate::traffic::message::refusal::Refusal;
-use crate::wire::HeadLimits;
+use crate::wire::{Ends, HeadLimits};
 
 /// A listener on one thread. It may outlive its socket, because connections that were accepted on it still use it.
 pub(crate) struct ThreadListener {
@@ -101,6 +101,7 @@ pub(crate) struct Connection {
     listening: Rc<ThreadListener>,
     listener_ref: RefCell<Rc<ListenerRef>>,
     peer: SocketAddr,
+    destination: Option<Box<SocketAddr>>,
     peer_text: PeerText,
     tls: Option<TlsFacts>,
     http2: bool,
@@ -113,23 +114,28 @@ pub(crate) struct Connection {
 /// metrics.
 pub(crate) struct Counted {
     _open: OpenConnection,
-    _permit: Option<Box<ConnectionPermit>>,
+    permit: Option<Box<ConnectionPermit>>,
     _shown: metrics::GaugeGuard,
 }
 
 impl Counted {
     /// One more connection on this thread, with the permit of its listener's limits and its metric.
     pub(crate) fn new(open: OpenConnection, permit: Option<Box<ConnectionPermit>>, shown: metrics::GaugeGuard) -> Self {
-        Self { _open: open, _permit: permit, _shown: shown }
+        Self { _open: open, permit, _shown: shown }
+    }
+
+    /// Counts it as one of this client, where there are limits.
+    pub(crate) fn belongs_to(&mut self, client: IpAddr, most: Option<u32>) -> Result<(), Full> {
+        self.permit.as_mut().map_or(Ok(()), |permit| permit.belongs_to(client, most))
     }
 }
 
 impl Connection {
-    /// A connection that was just accepted.
+    /// A connection that was just accepted. Its ends are the client, and where that connected to, if nodes are told of it.
     pub(crate) fn new(
         worker: Rc<Worker>,
         listening: Rc<ThreadListener>,
-        peer: SocketAddr,
+        (peer, destination): (SocketAddr, Option<Box<SocketAddr>>),
         tls: Option<TlsFacts>,
         http2: bool,
         counted: Counted,
@@ -142,6 +148,7 @@ impl Connection {
             listener_ref,
             listening,
             peer,
+            destination,
             peer_text,
             tls,
             http2,
@@ -178,6 +185,18 @@ impl Connection {
     pub(crate) fn head_limits(&self) -> HeadLimits {
         let limits = self.limits();
         HeadLimits::new(limits.max_head, limits.max_fields, self.secure())
+    }
+
+    /// The client, and where it connected to, for nodes that are told of it. Where that is not known any more, it is the port
+    /// of the listener on no address.
+    pub(crate) fn ends(&self) -> Ends {
+        let source = self.peer;
+        let unknown = || {
+            let none: IpAddr =
+                if source.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+            SocketAddr::new(none, self.listener_ref.borrow().listener().port)
+        };
+        Ends { source, destination: self.destination.as_deref().copied().unwrap_or_else(unknown) }
     }
 
     /// Whether this connection takes no further requests.

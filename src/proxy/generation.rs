@@ -44,6 +44,8 @@ pub(crate) struct Generation {
     pub(crate) stray_counters: Arc<RouteCounters>,
     pub(crate) stray_tally: Arc<Tally>,
     pub(crate) observer: Arc<Observer>,
+    /// Whether a pool tells its nodes in a PROXY header who the client is.
+    pub(crate) tells_ends: bool,
     any_certificate: NodeTls,
     /// `Some`: the admin address speaks TLS.
     pub(crate) admin_tls: Option<Arc<ServerConfig>>,
@@ -144,12 +146,13 @@ impl Generation {
         self.stray.unrouted(stray, formatter);
     }
 
-    /// Logs a failed TLS handshake.
-    pub(crate) fn log_handshake(
+    /// Logs a connection that ended before its first request: a failed TLS handshake (`handshake-failed`), or no PROXY header
+    /// where one must be (`bad-proxy-header`).
+    pub(crate) fn log_unbegun(
         &self,
         listener: &RunningListener,
         peer: SocketAddr,
-        reason: &str,
+        (word, reason): (&'static str, &str),
         formatter: &mut LineFormatter,
     ) {
         let stray = UnroutedEntry {
@@ -157,7 +160,7 @@ impl Generation {
             peer: peer.ip(),
             listener: &listener.name,
             status: 0,
-            word: "handshake-failed",
+            word,
             reason,
             request_id: b"",
             first: b"",

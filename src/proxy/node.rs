@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState as FastHash;
 use rustls_pki_types::ServerName;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
@@ -23,8 +24,10 @@ use super::io::clock::Clock;
 use super::io::descriptors;
 use super::io::stream::{TimedStream, Transport};
 use super::io::tcp::{SocketHandle, Tcp};
+use crate::config::{Pool, ProxyProtocol};
 use crate::traffic::pool::retry::{ConnectFailure, Failure};
 use crate::traffic::pool::state::Fault;
+use crate::wire::{Ends, ProxyVersion, write_proxy_header};
 
 /// The TLS settings for the nodes of a pool.
 #[derive(Clone)]
@@ -43,6 +46,22 @@ pub(crate) struct Endpoint<'a> {
     pub(crate) address: SocketAddr,
     /// The DNS name that resolved to the address.
     pub(crate) name: Option<&'a str>,
+    /// The PROXY header that the connection begins with, before TLS; empty: none.
+    pub(crate) introduction: &'a [u8],
+}
+
+/// The PROXY header that a connection to a node of the pool begins with: for this client, or for Weir itself. Empty where the
+/// pool has none.
+pub(crate) fn introduction(pool: &Pool, ends: impl FnOnce() -> Option<Ends>) -> Vec<u8> {
+    let mut header = Vec::new();
+    if let Some(version) = pool.proxy_protocol {
+        let version = match version {
+            ProxyProtocol::V1 => ProxyVersion::V1,
+            ProxyProtocol::V2 => ProxyVersion::V2,
+        };
+        write_proxy_header(version, ends(), &mut header);
+    }
+    header
 }
 
 /// Why a connection could not be opened.
@@ -111,7 +130,7 @@ pub(crate) async fn connect(
     (limit, handshake): (Duration, Duration),
     clock: &Rc<Clock>,
 ) -> Result<TimedStream, ConnectFault> {
-    let stream = tokio::time::timeout(limit, connect_tcp(endpoint.address, descriptors::nodes_wait));
+    let stream = tokio::time::timeout(limit, connect_tcp(endpoint, descriptors::nodes_wait));
     let stream = stream.await.map_err(|_| ConnectFault::Timeout)??;
     let (stream, handle) = match tls {
         None => plain(stream),
@@ -128,23 +147,27 @@ pub(crate) async fn open(
     endpoint: Endpoint<'_>,
     tls: Option<&NodeTls>,
 ) -> Result<(Transport, SocketHandle), ConnectFault> {
-    let stream = connect_tcp(endpoint.address, |_| false).await?;
+    let stream = connect_tcp(endpoint, |_| false).await?;
     match tls {
         None => Ok(plain(stream)),
         Some(tls) => secure(stream, endpoint, tls).await,
     }
 }
 
-/// Opens a TCP connection. `too_many` decides by the number of the new descriptor whether too few descriptors are left.
-async fn connect_tcp(address: SocketAddr, too_many: fn(&TcpSocket) -> bool) -> Result<TcpStream, ConnectFault> {
+/// Opens a TCP connection, with what it begins with. `too_many` decides by the number of the new descriptor whether too few descriptors are left.
+async fn connect_tcp(endpoint: Endpoint<'_>, too_many: fn(&TcpSocket) -> bool) -> Result<TcpStream, ConnectFault> {
+    let address = endpoint.address;
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
     let socket = socket.map_err(ConnectFault::from)?;
     if too_many(&socket) {
         return Err(ConnectFault::Exhausted(io::Error::other("too few descriptors are left")));
     }
-    let stream = socket.connect(address).await.map_err(ConnectFault::from)?;
+    let mut stream = socket.connect(address).await.map_err(ConnectFault::from)?;
     // If this fails, only Nagle's delay remains.
     let _ = stream.set_nodelay(true);
+    if !endpoint.introduction.is_empty() {
+        stream.write_all(endpoint.introduction).await.map_err(ConnectFault::from)?;
+    }
     Ok(stream)
 }
 

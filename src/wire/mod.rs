@@ -1,5 +1,5 @@
-//! HTTP/1 bytes and their meaning: heads of requests and answers, framing, chunks, the normal form of a path. And the
-//! server name in a TLS ClientHello.
+//! HTTP/1 bytes and their meaning: heads of requests and answers, framing, chunks, the normal form of a path. And what
+//! may come before HTTP: the server name in a TLS ClientHello, and the PROXY header.
 //!
 //! Strict if two readers could differ: every node reads what Weir accepts in the same way. Knows no other room, does no
 //! I/O, and allocates nothing for a message once its buffers have their size.
@@ -15,6 +15,7 @@ mod head;
 mod hpack;
 mod kind;
 mod limits;
+mod proxy_header;
 mod words;
 
 pub use self::head::answer::{AnswerFraming, AnswerHead};
@@ -33,3 +34,6 @@ pub use grammar::{digits, field_value_is_clean, is_token, trim};
 pub use hpack::{Block, Follower, Oddity, Unfollowed};
 pub use kind::FieldKind;
 pub use limits::HeadLimits;
+pub use proxy_header::{
+    Ends, LONGEST as LONGEST_PROXY_HEADER, ProxyHeader, ProxyVersion, read_proxy_header, write_proxy_header,
+};

@@ -9,7 +9,7 @@ use rustls_pki_types::CertificateDer;
 use super::edits::Cookies;
 use super::site::Certificate;
 use super::sticky::Sticky;
-use crate::config::text::choices::{ProbeKind, WhenNone};
+use crate::config::text::choices::{ProbeKind, ProxyProtocol, WhenNone};
 use crate::config::text::errors::Place;
 
 /// `[[pool]]`: nodes, the port and protocol to reach them, and the rules for balancing, sessions, probes and retries.
@@ -32,6 +32,8 @@ pub struct Pool {
     pub port: u16,
     /// `Some`: connections to the nodes use TLS.
     pub tls: Option<NodeTls>,
+    /// In which version nodes are told of the client in a PROXY header. Their connections are not used again then.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// `None`: the pool has no session affinity.
     pub sticky: Option<Sticky>,
     /// `None`: nodes count as active until requests to them fail.

@@ -49,7 +49,12 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, binds: &mut Binds) -> 
         max_fields: section.integer("max-fields"),
         max_requests: section.integer("max-requests"),
         http2_idle_timeout: section.duration("http2-idle-timeout"),
-        trusted_proxies: trusted_proxies(section),
+        trusted_proxies: networks(
+            section,
+            "trusted-proxies",
+            "allow-from, rate and sticky sessions go by what they say",
+        ),
+        proxy_protocol_from: proxy_protocol_from(section),
         request_id: section.choice("request-id").unwrap_or_default(),
         traceparent: section.choice("traceparent").unwrap_or_default(),
         public_port: section.optional_integer("public-port"),
@@ -83,14 +88,23 @@ fn access(section: &Section<'_>) -> Access {
     limits::access(section)
 }
 
-fn trusted_proxies(section: &Section<'_>) -> Option<Vec<IpNet>> {
-    let written = section.texts("trusted-proxies")?;
+fn proxy_protocol_from(section: &Section<'_>) -> Vec<IpNet> {
+    let all = networks(section, "proxy-protocol-from", "they say where each connection is from").unwrap_or_default();
+    if section.is_empty_list("proxy-protocol-from") {
+        let advice = "name the proxies in front, as in [\"10.0.0.5\"], or leave it out";
+        section.refuse("proxy-protocol-from", "proxy-protocol-from: the list is empty, nobody could connect", advice);
+    }
+    all
+}
+
+/// The networks of proxies that are believed. `why` names what goes by what they say.
+fn networks(section: &Section<'_>, key: &'static str, why: &str) -> Option<Vec<IpNet>> {
+    let written = section.texts(key)?;
     let network = |text: &Text<'_>| {
         let network = text.parsed(addresses::network)?;
         if network.prefix_len() == 0 {
-            let what = format!("trusted-proxies: {network} believes everybody, who may then pass for any other client");
-            let advice = "name the proxies in front; allow-from, rate and sticky sessions go by what they say";
-            section.problems.warning(text.at.clone(), what, advice);
+            let what = format!("{key}: {network} believes everybody, who may then pass for any other client");
+            section.problems.warning(text.at.clone(), what, format!("name the proxies in front; {why}"));
         }
         Some(network)
     };

@@ -319,3 +319,13 @@ pub enum TlsVersion {
     #[strum(serialize = "1.3")]
     V1_3,
 }
+
+/// The version of a PROXY header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum ProxyProtocol {
+    /// A line of text.
+    V1,
+    /// Binary.
+    V2,
+}

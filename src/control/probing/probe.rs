@@ -23,20 +23,22 @@ pub(crate) struct ProbeTarget {
     pub(crate) offset: u16,
     /// The TLS settings of each probe that uses TLS, in the order of the probes.
     pub(crate) tls: Vec<Option<NodeTls>>,
+    /// The PROXY header that each probe begins with, in the same order; empty for those without.
+    pub(crate) introductions: Vec<Vec<u8>>,
 }
 
 impl ProbeTarget {
     /// Runs one round: all probes, up to the first that does not pass.
     pub(crate) async fn ask(&self) -> Result<(), ProbeFailure> {
-        for (probe, tls) in self.health.probes.iter().zip(&self.tls) {
-            self.within(probe, tls.as_ref()).await?;
+        for ((probe, tls), introduction) in self.health.probes.iter().zip(&self.tls).zip(&self.introductions) {
+            self.within(probe, tls.as_ref(), introduction).await?;
         }
         Ok(())
     }
 
-    async fn within(&self, probe: &Probe, tls: Option<&NodeTls>) -> Result<(), ProbeFailure> {
+    async fn within(&self, probe: &Probe, tls: Option<&NodeTls>, introduction: &[u8]) -> Result<(), ProbeFailure> {
         let address = SocketAddr::new(self.address, probe.port.saturating_add(self.offset));
-        let endpoint = Endpoint { address, name: self.name.as_deref() };
+        let endpoint = Endpoint { address, name: self.name.as_deref(), introduction };
         let (what, limit) = (describe(probe, address.port()), self.health.timeout);
         match tokio::time::timeout(limit, ask(probe, endpoint, tls)).await {
             Ok(Ok(())) => Ok(()),

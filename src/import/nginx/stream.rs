@@ -113,7 +113,7 @@ fn obstacle(scope: &Scope<'_>) -> Option<&'static str> {
     } else if scope.is_on("proxy_ssl") {
         Some("TLS inside TLS: the nodes get the client's as it comes")
     } else if scope.is_on("proxy_protocol") {
-        Some("the PROXY protocol is not spoken, and its nodes wait for it")
+        Some("its nodes wait for a PROXY header: proxy-protocol = \"v1\" on a pool of their own sends it")
     } else if known::protecting().filter_map(|name| scope.one(name)).any(|one| one.word() != "off") {
         Some("it keeps people out in a way that Weir lacks")
     } else if scope.has_unknown() {

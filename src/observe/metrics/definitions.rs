@@ -53,7 +53,7 @@ pub const DEFINITIONS: &[Definition] = &[
         "weir_connections_refused_total",
         "counter",
         "listener,reason",
-        "Client connections closed when they arrived; reason is listener-full (max-connections), client-full (max-connections-per-client) or denied (allow-from, deny-from)",
+        "Client connections closed when they arrived; reason is listener-full (max-connections), client-full (max-connections-per-client), denied (allow-from, deny-from), no-proxy (from nobody in proxy-protocol-from) or bad-proxy-header",
     ),
     ("weir_connections_total", "counter", "listener", "Client connections accepted"),
     ("weir_delayed_total", "counter", "site", "Requests held back for their turn by a rate"),

@@ -10,7 +10,7 @@ use super::lazy_counters::LazyCounters;
 use super::metric_vecs::MetricVecs;
 
 /// Why a connection is closed as it comes.
-const TURNED_AWAY: &[&str] = &["client-full", "denied", "listener-full"];
+const TURNED_AWAY: &[&str] = &["bad-proxy-header", "client-full", "denied", "listener-full", "no-proxy"];
 
 /// The counters of a listener.
 #[derive(Debug)]
@@ -147,8 +147,9 @@ impl ListenerCounters {
         self.connections.get()
     }
 
-    /// A connection was closed as it came: there are too many (`listener-full`, `client-full`), or its peer may not come
-    /// (`denied`).
+    /// A connection was closed as it came: there are too many (`listener-full`, `client-full`), its peer may not come
+    /// (`denied`), or it is from none of the proxies that must be in front (`no-proxy`), or without their header
+    /// (`bad-proxy-header`).
     pub fn turned_away(&self, reason: &'static str) {
         let make = || self.vecs.connections_refused.with_label_values(&[self.listener.as_str(), reason]);
         self.turned_away.count(reason, make);

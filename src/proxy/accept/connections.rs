@@ -9,12 +9,13 @@ use pingora_core::protocols::tls::{TlsRef, TlsStream};
 use pingora_core::protocols::{ALPN, Ssl};
 use tokio::net::TcpStream;
 
-use super::{http1, http2};
+use super::introduction::{Introduction, NoIntroduction};
+use super::{http1, http2, introduction};
 use crate::proxy::client::hello::Hello;
 use crate::proxy::client::no_handshake::NoHandshake;
 use crate::proxy::client::shown::Shown;
 use crate::proxy::connection::{Connection, Counted, ThreadListener, TlsFacts};
-use crate::proxy::generation::ListenerRef;
+use crate::proxy::generation::{ListenerRef, RunningListener};
 use crate::proxy::io::clock::Deadlines;
 use crate::proxy::io::stream::{TimedStream, Transport};
 use crate::proxy::io::tcp::Tcp;
@@ -25,7 +26,7 @@ use crate::proxy::passthrough::passage::Passage;
 use crate::proxy::worker::Worker;
 use crate::proxy::worker::task_pool::Inbox;
 use crate::traffic::limits::connections::{ConnectionPermit, Full};
-use crate::traffic::routing::access::may_come;
+use crate::traffic::routing::access::{holds, may_come};
 use crate::wire::Greeting;
 
 /// Serves a connection that was accepted, unless it may not come.
@@ -33,7 +34,8 @@ pub(super) fn serve_accepted(worker: &Rc<Worker>, listening: &Rc<ThreadListener>
     let listener_ref = listening.current();
     let Some(permit) = admit(&listener_ref, peer) else { return };
     let counted = Counted::new(worker.open_one(), permit, listener_ref.listener().counters.connection());
-    let admitted = Admitted { stream, peer, counted, listening: Rc::clone(listening), listener_ref };
+    let listening = Rc::clone(listening);
+    let admitted = Admitted { stream, peer, counted, listening, listener_ref, introduction: None };
     if let Some(inbox) = worker.connection_tasks.give(admitted) {
         // Boxed, because a task's future is moved about five times during its life.
         tokio::task::spawn_local(Box::pin(receive(Rc::clone(worker), inbox)));
@@ -47,6 +49,8 @@ struct Admitted {
     counted: Counted,
     listening: Rc<ThreadListener>,
     listener_ref: Rc<ListenerRef>,
+    /// What a proxy has said of it.
+    introduction: Option<Box<Introduction>>,
 }
 
 /// A connection whose protocol is known.
@@ -64,11 +68,15 @@ enum Begun {
 async fn receive(worker: Rc<Worker>, inbox: Rc<Inbox<Admitted>>) {
     let deadlines = worker.clock.deadlines();
     loop {
-        let admitted = inbox.next().await;
-        let begun = if admitted.listener_ref.listener().tls.is_none() {
-            Some(admitted.plain(&worker, &deadlines))
-        } else {
-            Box::pin(secure(&worker, admitted, &deadlines)).await
+        let mut admitted = Some(inbox.next().await);
+        if admitted.as_ref().is_some_and(Admitted::is_behind_proxy) {
+            admitted = Box::pin(introduced(&worker, admitted)).await;
+        }
+        let begun = match admitted {
+            Some(admitted) if admitted.listener_ref.listener().tls.is_some() => {
+                Box::pin(secure(&worker, admitted, &deadlines)).await
+            }
+            admitted => admitted.map(|admitted| admitted.plain(&worker, &deadlines)),
         };
         match begun {
             Some(Begun::H1(conn, connection)) => pin!(http1::serve(conn, connection)).await,
@@ -85,18 +93,25 @@ async fn receive(worker: Rc<Worker>, inbox: Rc<Inbox<Admitted>>) {
 }
 
 impl Admitted {
-    fn plain(self, worker: &Rc<Worker>, deadlines: &Rc<Deadlines>) -> Begun {
-        let (tcp, handle) = Tcp::new(self.stream);
+    fn is_behind_proxy(&self) -> bool {
+        !self.listener_ref.listener().introducing.is_empty()
+    }
+
+    fn plain(mut self, worker: &Rc<Worker>, deadlines: &Rc<Deadlines>) -> Begun {
+        let (early, destination) = (self.take_early(), self.destination_for_nodes());
+        let (tcp, handle) = Tcp::after(self.stream, early);
         let conn = TimedStream::new(Transport::Plain(tcp), handle, Rc::clone(deadlines));
-        let connection = Connection::new(Rc::clone(worker), self.listening, self.peer, None, false, self.counted);
+        let ends = (self.peer, destination);
+        let connection = Connection::new(Rc::clone(worker), self.listening, ends, None, false, self.counted);
         Begun::H1(Rc::new(conn), connection)
     }
 
     /// The connection as one to a site that passes TLS through. `came` is what its client has sent, and what that is.
     fn pass(self, worker: &Rc<Worker>, deadlines: &Rc<Deadlines>, to: PassedSite, came: (Vec<u8>, Greeting)) -> Begun {
+        let ends = (self.peer, self.destination_for_nodes());
         let (tcp, handle) = Tcp::new(self.stream);
         let client = TimedStream::new(Transport::Plain(tcp), handle, Rc::clone(deadlines));
-        let connection = Connection::new(Rc::clone(worker), self.listening, self.peer, None, false, self.counted);
+        let connection = Connection::new(Rc::clone(worker), self.listening, ends, None, false, self.counted);
         let (hello, greeting) = came;
         let name = match greeting {
             Greeting::Name(name) => Some(name),
@@ -106,18 +121,38 @@ impl Admitted {
         Begun::Passed(Box::new(Passage { connection, listener_ref, client, hello, name, to }))
     }
 
-    /// The address that its client connected to, where a site is named by one.
+    /// What came behind the PROXY header.
+    fn take_early(&mut self) -> Vec<u8> {
+        self.introduction.as_mut().map_or_else(Vec::new, |told| std::mem::take(&mut told.early))
+    }
+
+    /// The address that the client connected to.
+    fn destination(&self) -> Option<SocketAddr> {
+        let told = self.introduction.as_ref().and_then(|told| told.ends);
+        told.map(|ends| ends.destination).or_else(|| self.stream.local_addr().ok())
+    }
+
+    /// The same, where a site is named by one.
     fn came_to(&self) -> Option<IpAddr> {
-        let address = self.listener_ref.listener().by_address.then(|| self.stream.local_addr().ok()).flatten()?;
-        Some(address.ip())
+        self.listener_ref.listener().by_address.then(|| self.destination()).flatten().map(|address| address.ip())
+    }
+
+    /// The same, where nodes are told of it.
+    fn destination_for_nodes(&self) -> Option<Box<SocketAddr>> {
+        self.listener_ref.generation.tells_ends.then(|| self.destination()).flatten().map(Box::new)
     }
 }
 
 /// Admits a connection, unless its peer may not come, or its listener or its client has reached its limit. In that case the
-/// connection is closed before anything is read.
+/// connection is closed before anything is read. Of a client behind a proxy the proxy must tell first who it is.
 fn admit(listener_ref: &ListenerRef, peer: SocketAddr) -> Option<Option<Box<ConnectionPermit>>> {
     let listener = listener_ref.listener();
-    if !may_come(&listener.access, peer.ip()) {
+    let is_client = listener.introducing.is_empty();
+    if !is_client && !holds(&listener.introducing, peer.ip()) {
+        listener.counters.turned_away("no-proxy");
+        return None;
+    }
+    if is_client && !may_come(&listener.access, peer.ip()) {
         listener.counters.turned_away("denied");
         return None;
     }
@@ -125,29 +160,59 @@ fn admit(listener_ref: &ListenerRef, peer: SocketAddr) -> Option<Option<Box<Conn
         return Some(None);
     }
     let limits = listener_ref.generation.snapshot.connection_limits.get(listener_ref.listener)?;
-    match limits.enter(peer.ip(), listener.most, listener.most_per_client) {
-        Ok(permit) => Some(Some(Box::new(permit))),
-        Err(full) => {
-            listener.counters.turned_away(match full {
-                Full::Listener => "listener-full",
-                Full::Client => "client-full",
-            });
-            None
+    let most_per_client = listener.most_per_client.filter(|_| is_client);
+    let entered = limits.enter(peer.ip(), listener.most, most_per_client);
+    entered.map(|permit| Some(Box::new(permit))).map_err(|full| turn_away(listener, full)).ok()
+}
+
+fn turn_away(listener: &RunningListener, full: Full) {
+    listener.counters.turned_away(match full {
+        Full::Listener => "listener-full",
+        Full::Client => "client-full",
+    });
+}
+
+/// Reads the PROXY header of a connection, and judges the client that it names as [`admit`] judges others. `None`: the
+/// connection is closed.
+async fn introduced(worker: &Rc<Worker>, admitted: Option<Admitted>) -> Option<Admitted> {
+    let mut admitted = admitted?;
+    let listener_ref = Rc::clone(&admitted.listener_ref);
+    let listener = listener_ref.listener();
+    let read = within(introduction::WITHIN, &admitted.listening, introduction::read(&admitted.stream)).await;
+    let told = match read.unwrap_or(Err(NoIntroduction::Wrong("it did not come within 5 s"))) {
+        Ok(told) => told,
+        Err(NoIntroduction::Left) => return None,
+        Err(NoIntroduction::Wrong(why)) => {
+            listener.counters.turned_away("bad-proxy-header");
+            let (why, formatter) = (("bad-proxy-header", why), &mut worker.formatter.borrow_mut());
+            listener_ref.generation.log_unbegun(listener, admitted.peer, why, formatter);
+            return None;
         }
+    };
+    if let Some(ends) = told.ends {
+        admitted.peer = ends.source;
+        if !may_come(&listener.access, ends.source.ip()) {
+            listener.counters.turned_away("denied");
+            return None;
+        }
+        let client = ends.source.ip();
+        admitted.counted.belongs_to(client, listener.most_per_client).map_err(|full| turn_away(listener, full)).ok()?;
     }
+    admitted.introduction = Some(Box::new(told));
+    Some(admitted)
 }
 
 /// Begins a connection of a TLS listener: TLS ends here, unless the hello is for a site that passes it through. The hello is
 /// read first only where the listener has such a site.
-async fn secure(worker: &Rc<Worker>, admitted: Admitted, deadlines: &Rc<Deadlines>) -> Option<Begun> {
+async fn secure(worker: &Rc<Worker>, mut admitted: Admitted, deadlines: &Rc<Deadlines>) -> Option<Begun> {
     let listener_ref = Rc::clone(&admitted.listener_ref);
     let listener = listener_ref.listener();
-    let limit = listener.limits.handshake_timeout;
+    let (limit, early) = (listener.limits.handshake_timeout, admitted.take_early());
     if !listener.passes_tls {
-        return shake_hands(worker, admitted, deadlines, (Vec::new(), limit)).await;
+        return shake_hands(worker, admitted, deadlines, (early, limit)).await;
     }
     let began = Instant::now();
-    let read = within(limit, &admitted.listening, greeting::read(&admitted.stream)).await;
+    let read = within(limit, &admitted.listening, greeting::read(&admitted.stream, early)).await;
     let Some((hello, greeting)) = read else {
         fail_handshake(worker, &listener_ref, admitted.peer, &NoHandshake::timed_out());
         return None;
@@ -166,11 +231,14 @@ async fn within<T>(limit: Duration, listening: &ThreadListener, handshake: impl 
     }
 }
 
-/// Counts and logs a handshake that failed.
+/// Counts a handshake that failed, and logs it unless that tells nothing.
 fn fail_handshake(worker: &Worker, listener_ref: &ListenerRef, peer: SocketAddr, why: &NoHandshake) {
     let listener = listener_ref.listener();
     listener.counters.handshake_failed(why.word);
-    listener_ref.generation.log_handshake(listener, peer, &why.what, &mut worker.formatter.borrow_mut());
+    if why.is_told() {
+        let told = ("handshake-failed", &*why.what);
+        listener_ref.generation.log_unbegun(listener, peer, told, &mut worker.formatter.borrow_mut());
+    }
 }
 
 /// Does the TLS handshake, within this time. `None` when it failed; the failure is counted and logged. `early` is what the
@@ -182,7 +250,8 @@ async fn shake_hands(
     (early, limit): (Vec<u8>, Duration),
 ) -> Option<Begun> {
     let mut hello = Hello::to(admitted.came_to());
-    let Admitted { stream, peer, counted, listening, listener_ref } = admitted;
+    let destination = admitted.destination_for_nodes();
+    let Admitted { stream, peer, counted, listening, listener_ref, introduction: _ } = admitted;
     let listener = listener_ref.listener();
     let acceptor = listener.tls.as_ref()?;
     let (tcp, handle) = Tcp::after(stream, early);
@@ -206,7 +275,7 @@ async fn shake_hands(
         group: hello.group().unwrap_or(""),
         shown: site.and_then(|site| Shown::to(site, chain)),
     });
-    let connection = Connection::new(Rc::clone(worker), listening, peer, facts, http2, counted);
+    let connection = Connection::new(Rc::clone(worker), listening, (peer, destination), facts, http2, counted);
     Some(if http2 {
         Begun::H2(stream, connection)
     } else {

@@ -3,6 +3,7 @@
 mod connections;
 mod http1;
 mod http2;
+mod introduction;
 pub(crate) mod listeners;
 pub(crate) mod sockets;
 pub(crate) mod threads;

@@ -117,7 +117,7 @@ impl Hello {
     /// not matter.
     pub(crate) fn explain(&self, why: NoHandshake) -> NoHandshake {
         match &self.requested {
-            RequestedName::Nothing => why,
+            RequestedName::Nothing => why.before_hello(),
             RequestedName::NoName => NoHandshake { what: format!("no server name; {}", why.what), ..why },
             RequestedName::Name(name) => NoHandshake { what: format!("server name {name}; {}", why.what), ..why },
             RequestedName::Unknown(name) => NoHandshake::unknown_name(name),

@@ -88,6 +88,9 @@ const ROWS: [(&str, &str, &str); 17] = [
 const NOT_BELIEVED: &str = "certificate-not-believed";
 const LEFT: &str = "client-left";
 
+/// What health checks do every second that only connect, or that send no more than a PROXY header.
+const LEFT_AT_ONCE: &str = "the client left before its hello was whole";
+
 impl NoHandshake {
     /// By the error of the handshake, as pingora-core tells it.
     pub(crate) fn of(error: &str) -> Self {
@@ -104,6 +107,16 @@ impl NoHandshake {
             "malformed"
         };
         Self { word, what: own.to_owned() }
+    }
+
+    /// The same of a connection of which no whole hello came.
+    pub(crate) fn before_hello(self) -> Self {
+        if self.word == LEFT { Self { what: LEFT_AT_ONCE.to_owned(), ..self } } else { self }
+    }
+
+    /// Whether the log has it. It is counted all the same.
+    pub(crate) fn is_told(&self) -> bool {
+        self.what != LEFT_AT_ONCE
     }
 
     /// It took too long.

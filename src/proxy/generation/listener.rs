@@ -42,6 +42,8 @@ pub(crate) struct RunningListener {
     /// Whether a site of this listener passes TLS through. Then the ClientHello is read before it is known where TLS ends.
     pub(crate) passes_tls: bool,
     pub(crate) trusted_proxies: Option<Vec<IpNet>>,
+    /// Those whose connections begin with a PROXY header. Empty: no connection does.
+    pub(crate) introducing: Vec<IpNet>,
     /// Where ids of requests and traces come from.
     pub(crate) id_rules: IdRules,
     /// The largest number of open connections, in total and for one client.
@@ -79,6 +81,7 @@ impl RunningListener {
             passes_tls: sites_of(config, listener).any(|site| site.passthrough),
             tls: tls.map(Acceptor::from_server_config),
             trusted_proxies: listener.trusted_proxies.clone(),
+            introducing: listener.proxy_protocol_from.clone(),
             id_rules: id_rules(config, listener),
             most: listener.max_connections,
             most_per_client: listener.max_connections_per_client,

@@ -150,6 +150,7 @@ impl Prepared {
         Arc::new(Generation {
             listeners: listeners.collect(),
             sites: sites.collect(),
+            tells_ends: config.pools.iter().any(|pool| pool.proxy_protocol.is_some()),
             links: snapshot.pools.iter().flat_map(|pool| pool.members.iter().map(|member| member.link)).collect(),
             pools,
             session_names: session_names(config),

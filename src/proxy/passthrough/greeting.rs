@@ -21,14 +21,20 @@ pub(crate) struct PassedSite {
     pub(crate) pool: usize,
 }
 
-/// Reads until it is known what came, at most [`MOST_READ`] bytes. The caller sets the deadline. Until the first byte comes,
-/// nothing is held.
-pub(crate) async fn read(stream: &TcpStream) -> (Vec<u8>, Greeting) {
-    let (mut came, mut reader) = (Vec::new(), HelloReader::default());
+/// Reads until it is known what came, at most [`MOST_READ`] bytes. `came` was read before. The caller sets the deadline. Until
+/// the first byte comes, nothing is held.
+pub(crate) async fn read(stream: &TcpStream, mut came: Vec<u8>) -> (Vec<u8>, Greeting) {
+    let mut reader = HelloReader::default();
+    if !came.is_empty() {
+        match reader.read(&came) {
+            Greeting::Partial => {}
+            known => return (came, known),
+        }
+    }
     loop {
         let read = match stream.readable().await {
             Ok(()) => {
-                came.reserve_exact(STEP.min(MOST_READ - came.len()));
+                came.reserve_exact(STEP.min(MOST_READ.saturating_sub(came.len())));
                 stream.try_read_buf(&mut came)
             }
             Err(error) => Err(error),

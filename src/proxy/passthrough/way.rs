@@ -171,7 +171,8 @@ impl<'p> Way<'p> {
     async fn open(&self, attempt: &Attempt) -> Result<TimedStream, Failure> {
         let pool = self.pool();
         let member = &pool.members[attempt.member];
-        let endpoint = Endpoint { address: member.address, name: member.name.as_deref() };
+        let introduction = node::introduction(&pool.settings, || Some(self.passage.connection.ends()));
+        let endpoint = Endpoint { address: member.address, name: member.name.as_deref(), introduction: &introduction };
         let counters = self.target.node_counters(attempt.member);
         let (limits, began) = (reach::patience(&pool.settings.timeouts, attempt.why), Instant::now());
         match node::connect(endpoint, None, limits, &self.passage.connection.worker().clock).await {

@@ -76,12 +76,7 @@ impl ConnectionLimits {
         let room = |open: u32| (open < max).then(|| open + 1);
         self.open.fetch_update(Relaxed, Relaxed, room).map_err(|_| Full::Listener)?;
         let mut pass = ConnectionPermit { limits: Arc::clone(self), client: None };
-        if let Some(per_client) = per_client {
-            let (ipv4_prefix, ipv6_prefix) = ONE_CLIENT;
-            let key = ClientKey::of(client, ipv4_prefix, ipv6_prefix);
-            self.count(key, per_client)?;
-            pass.client = Some(key);
-        }
+        pass.belongs_to(client, per_client)?;
         Ok(pass)
     }
 
@@ -111,6 +106,18 @@ impl ConnectionLimits {
     fn part(&self, key: &ClientKey) -> &Part {
         // Uses other bits of the hash than the part's own table.
         &self.parts[(self.secret.hash_one(key) >> 48) as usize % PARTS]
+    }
+}
+
+impl ConnectionPermit {
+    /// Counts the connection as one of this client, if that is below its limit. Whose it is may be known later than that it came.
+    pub fn belongs_to(&mut self, client: IpAddr, per_client: Option<u32>) -> Result<(), Full> {
+        let Some(per_client) = per_client.filter(|_| self.client.is_none()) else { return Ok(()) };
+        let (ipv4_prefix, ipv6_prefix) = ONE_CLIENT;
+        let key = ClientKey::of(client, ipv4_prefix, ipv6_prefix);
+        self.limits.count(key, per_client)?;
+        self.client = Some(key);
+        Ok(())
     }
 }
 

@@ -51,6 +51,7 @@ pub(in crate::traffic) fn settings(nodes: usize) -> config::Pool {
         queue: None,
         port: 8280,
         tls: None,
+        proxy_protocol: None,
         sticky: None,
         health: None,
         timeouts: Timeouts { connect: second, handshake: second, read: second, send: second, tunnel: second },

@@ -4,3 +4,5 @@ mod descriptors;
 mod ipv6;
 mod listener;
 mod memory;
+mod proxy_protocol;
+mod proxy_protocol_to_nodes;

@@ -1,13 +1,15 @@
 //! `listen`: listeners that several sites share, and what a server says about its connections.
 
+mod address;
 mod real_ip;
 mod shared;
 
 use std::collections::HashMap;
 use std::iter;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use self::real_ip::{Networks, believed};
+use self::address::bind;
+use self::real_ip::{Believed, believed, names_introducers};
 use self::shared::set;
 use crate::config::rules;
 use crate::import::nginx::class::Class::{Better, Changed, Missing, Narrower, Refused, Same, Wider};
@@ -42,7 +44,9 @@ struct Listener {
     /// A server says that it speaks no HTTP/2.
     no_http2: bool,
     /// The proxies that it believes about clients: those of the first server that names some.
-    believed: Option<Networks>,
+    believed: Option<Believed>,
+    /// A server says that its connections begin with a PROXY header.
+    introduced: bool,
     table: Table,
 }
 
@@ -54,14 +58,14 @@ pub(crate) struct Listens {
     pub(super) tls: bool,
     pub(super) port: u16,
     /// The proxies that each of them believes about clients.
-    believed: Vec<Option<Networks>>,
+    believed: Vec<Option<Believed>>,
 }
 
 impl Listens {
     /// Whether one of them believes other proxies about clients than nginx does at this place.
     pub(super) fn mistaken(&self, scope: &Scope<'_>) -> bool {
-        let own = believed(scope);
-        self.believed.iter().any(|listener| *listener != own)
+        let pairs = self.all.iter().zip(&self.believed);
+        pairs.into_iter().any(|(one, listener)| *listener != believed(scope, one.introduced))
     }
 
     /// Whether they speak TLS. Nothing where some do and some do not.
@@ -96,6 +100,7 @@ pub(super) struct Listen {
     pub(super) tls: bool,
     pub(super) rank: Rank,
     port: u16,
+    introduced: bool,
 }
 
 /// What a server is on one of its listeners.
@@ -114,19 +119,30 @@ struct Wanted<'a> {
     http2: bool,
     no_http2: bool,
     default: bool,
+    introduced: bool,
     from: &'a Origin,
 }
 
 impl Listeners {
     /// Which listeners are the default of some server, and whom they believe, before any site is read.
     pub(crate) fn expect(&mut self, servers: &[&Directive], scope: &Scope<'_>) {
-        for server in servers {
+        // What is wrong is told when the site is read.
+        let quiet = Verdicts::default();
+        let inside = |server| {
             let inner = scope.inside(server);
-            // What is wrong is told when the site is read.
-            for wanted in wanted(server, &inner, &Verdicts::default()) {
+            (wanted(server, &inner, &quiet), inner)
+        };
+        for wanted in servers.iter().flat_map(|server| inside(server).0) {
+            let listener = self.find_or_add(&wanted);
+            listener.default |= wanted.default;
+            listener.introduced |= wanted.introduced;
+        }
+        // Whether a listener has PROXY headers may be said by its last server.
+        for (all, inner) in servers.iter().map(|server| inside(server)) {
+            for wanted in all {
                 let listener = self.find_or_add(&wanted);
-                listener.default |= wanted.default;
-                listener.believed = listener.believed.take().or_else(|| believed(&inner));
+                let introduced = listener.introduced;
+                listener.believed = listener.believed.take().or_else(|| believed(&inner, introduced));
             }
         }
     }
@@ -162,7 +178,7 @@ impl Listeners {
             (listener.servers, listener.sites) = (listener.servers + 1, listener.sites + 1);
             listens.tls |= listener.tls;
             let port = wanted.bind.port();
-            listens.all.push(Listen { name, tls: listener.tls, rank, port });
+            listens.all.push(Listen { name, tls: listener.tls, rank, port, introduced: listener.introduced });
             if listens.port == 0 {
                 listens.port = port;
             }
@@ -170,8 +186,8 @@ impl Listeners {
             limits(listener, scope, verdicts);
         }
         if listens.mistaken(scope) {
-            let note = "its listener believes the proxies that another server names, and reads clients' addresses from \
-                        their X-Forwarded-For";
+            let note = "its listener believes the proxies that another server names, and takes clients' \
+                        addresses from them";
             verdicts.say(server, Wider, "trusted-proxies", note);
         }
         listens
@@ -218,6 +234,7 @@ impl Listeners {
                 default_read: false,
                 no_http2: false,
                 believed: None,
+                introduced: false,
                 table,
             });
             self.all.len() - 1
@@ -283,7 +300,15 @@ fn wanted<'a>(server: &'a Directive, scope: &Scope<'a>, verdicts: &Verdicts) -> 
     if lines.is_empty() {
         verdicts.unwritten(&server.at, "listen 80", Same, "[[listener]]", "");
         let bind = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), if all_tls { 443 } else { 80 });
-        return vec![Wanted { bind, tls: all_tls, http2: all_http2, no_http2, default: false, from: &server.at }];
+        return vec![Wanted {
+            bind,
+            tls: all_tls,
+            http2: all_http2,
+            no_http2,
+            default: false,
+            introduced: false,
+            from: &server.at,
+        }];
     }
     let line = |one: &&'a Directive| {
         let has = |word: &str| one.words.iter().any(|other| other == word);
@@ -292,10 +317,11 @@ fn wanted<'a>(server: &'a Directive, scope: &Scope<'a>, verdicts: &Verdicts) -> 
             verdicts.missing(one, why);
             return None;
         }
-        about(one, verdicts);
+        about(one, names_introducers(scope), verdicts);
+        let introduced = has("proxy_protocol");
         let (tls, default) = (all_tls || has("ssl"), has("default_server") || has("default"));
         let http2 = all_http2 || has("http2");
-        let wanted = |bind| Wanted { bind, tls, http2, no_http2, default, from: &one.at };
+        let wanted = |bind| Wanted { bind, tls, http2, no_http2, default, introduced, from: &one.at };
         // One socket for both families, which are two listeners here.
         let both = has("ipv6only=off") && bind.ip() == Ipv6Addr::UNSPECIFIED;
         let four = both.then(|| wanted(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), bind.port())));
@@ -304,50 +330,8 @@ fn wanted<'a>(server: &'a Directive, scope: &Scope<'a>, verdicts: &Verdicts) -> 
     lines.iter().filter_map(line).flatten().collect()
 }
 
-/// The address of the line. A host name is looked up now, as nginx does at its start.
-fn bind(one: &Directive, verdicts: &Verdicts) -> Option<SocketAddr> {
-    let word = one.word();
-    verdicts.same(one, "[[listener]]");
-    if let Ok(port) = word.parse::<u16>() {
-        return Some(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port));
-    }
-    if word.starts_with("unix:") {
-        verdicts.missing(one, "Weir listens on TCP, not on a unix socket");
-        return None;
-    }
-    let Some((host, port)) = values::host_and_port(word).filter(|(host, _)| !host.is_empty()) else {
-        verdicts.say(one, Refused, "", format!("{word} is no address"));
-        return None;
-    };
-    let port = port.unwrap_or(80);
-    if host == "*" {
-        return Some(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port));
-    }
-    if let Ok(address) = host.parse::<IpAddr>() {
-        return Some(SocketAddr::new(address, port));
-    }
-    let found = address_of(&host, port);
-    match found {
-        Some(address) => {
-            verdicts.say(one, Changed, "bind", format!("{host} is {} now, and that is written", address.ip()));
-            Some(address)
-        }
-        None => {
-            verdicts.say(one, Refused, "bind", format!("{host} has no address here: write the address"));
-            None
-        }
-    }
-}
-
-/// `localhost` needs nobody who knows it (RFC 6761 6.3).
-fn address_of(host: &str, port: u16) -> Option<SocketAddr> {
-    if host.eq_ignore_ascii_case("localhost") {
-        return Some((Ipv4Addr::LOCALHOST, port).into());
-    }
-    (host, port).to_socket_addrs().ok()?.find(SocketAddr::is_ipv4)
-}
-
-fn about(one: &Directive, verdicts: &Verdicts) {
+/// `introducers`: who sends PROXY headers is said here.
+fn about(one: &Directive, introducers: bool, verdicts: &Verdicts) {
     for word in one.words.iter().skip(1) {
         match word.split('=').next().unwrap_or_default() {
             "ssl" | "http2" | "default_server" | "default" => {}
@@ -355,12 +339,14 @@ fn about(one: &Directive, verdicts: &Verdicts) {
             | "accept_filter" | "ipv6only" | "setfib" | "multipath" => {
                 verdicts.say(one, Same, "[[listener]]", format!("{word}: nothing to say"));
             }
-            "proxy_protocol" => verdicts.say(
-                one,
-                Missing,
-                "",
-                "the PROXY protocol is not read; trusted-proxies believes X-Forwarded-For",
-            ),
+            "proxy_protocol" if introducers => {
+                let note = "only the proxies of set_real_ip_from may connect; nginx reads a header of others and does not believe it";
+                verdicts.say(one, Narrower, "proxy-protocol-from", note);
+            }
+            "proxy_protocol" => {
+                let note = "who may send the PROXY header is not said: nginx says it by set_real_ip_from and real_ip_header proxy_protocol";
+                verdicts.say(one, Missing, "proxy-protocol-from", note);
+            }
             "quic" | "http3" => verdicts.say(one, Missing, "", "HTTP/3 is not spoken"),
             _ => verdicts.missing(one, format!("{word}: Weir has nothing like it")),
         }
@@ -402,7 +388,7 @@ fn limits(listener: &mut Listener, scope: &Scope<'_>, verdicts: &Verdicts) {
             None => verdicts.say(one, Refused, "", "write a number and a size, such as 4 8k"),
         }
     }
-    real_ip::write(&mut listener.table, listener.servers, scope, verdicts);
+    real_ip::write(&mut listener.table, (listener.servers, listener.introduced), scope, verdicts);
     if listener.tls {
         tls(listener, scope, verdicts);
     }

@@ -54,7 +54,8 @@ impl Trip<'_, '_> {
     /// Opens a connection to the attempt's node.
     pub(crate) async fn open(&self, attempt: &mut Attempt) -> Result<NodeConnection, Failure> {
         let member = &self.pool().members[attempt.member];
-        let endpoint = Endpoint { address: member.address, name: member.name.as_deref() };
+        let introduction = node::introduction(&self.pool().settings, || Some(self.arrived().connection.ends()));
+        let endpoint = Endpoint { address: member.address, name: member.name.as_deref(), introduction: &introduction };
         let tls = self.request.target.running().tls.as_ref();
         let began = Instant::now();
         let limits = patience(&self.request.timeouts(), attempt.why);

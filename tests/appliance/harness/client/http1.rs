@@ -88,7 +88,18 @@ impl Client {
         config: &Arc<rustls::ClientConfig>,
         name: &str,
     ) -> io::Result<(Self, tls::Agreed)> {
-        let socket = connect(to)?;
+        Self::tls_after(&[], to, config, name)
+    }
+
+    /// The same, after these bytes, in which no TLS is yet.
+    pub(crate) fn tls_after(
+        first: &[u8],
+        to: SocketAddr,
+        config: &Arc<rustls::ClientConfig>,
+        name: &str,
+    ) -> io::Result<(Self, tls::Agreed)> {
+        let mut socket = connect(to)?;
+        socket.write_all(first)?;
         let (stream, agreed) = tls::handshake(socket.try_clone()?, config, name)?;
         Ok((Self { socket, stream, inbox: Vec::new() }, agreed))
     }
