@@ -13,6 +13,7 @@ mod signals;
 mod upgrade;
 mod upgrading;
 
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -63,6 +64,7 @@ pub(crate) fn run(
         // This must come first: until a signal has its handler, every signal ends the process, whatever it means.
         let mut signals = Signals::new().map_err(|error| system(&error))?;
         descriptors::raise();
+        keep_keys_out_of_cores();
         let (taking, taken) = Taking::from_environment().await.map_err(|error| system(&error))?.unzip();
         let taken = taken.unwrap_or_else(Taken::from_systemd);
         let admin = bind_admin(&config, taken.admin).map_err(|problem| RunError::System(vec![problem]))?;
@@ -83,4 +85,12 @@ pub(crate) fn run(
     // What was promised is done. What still waits for a slow disk or name service must not keep the process.
     control.shutdown_timeout(LATE_WORK);
     ended
+}
+
+/// A core file, should the system write one in spite of the unit, has nothing of this memory: private keys, tokens, bodies (core(5),
+/// `coredump_filter`). Child processes inherit it.
+fn keep_keys_out_of_cores() {
+    if let Err(error) = fs::write("/proc/self/coredump_filter", "0") {
+        log::warn!("a core file would hold private keys (/proc/self/coredump_filter: {error})");
+    }
 }

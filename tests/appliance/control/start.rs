@@ -126,3 +126,11 @@ fn serves_who_waits(name: &str) {
         }
     }
 }
+
+#[test]
+fn a_core_file_would_hold_no_keys() {
+    let origin = Origin::named("n");
+    let weir = Plan::before(&[&origin]).start();
+    let filter = std::fs::read_to_string(format!("/proc/{}/coredump_filter", weir.id())).expect("this system has it");
+    assert_eq!(filter.trim().trim_start_matches('0'), "", "{filter}");
+}
