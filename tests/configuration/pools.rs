@@ -241,3 +241,17 @@ fn more_nodes_than_sessions_can_tell_apart_are_refused() {
     let said = errors.expect_err("it is refused");
     assert!(said.contains("there are 65536 nodes, at most 65535"), "{said}");
 }
+
+#[test]
+fn a_key_of_an_earlier_version_is_read_as_what_it_is_now_and_warned_of() {
+    let (old, now) = (pool("former", "eject-for = \"30s\"").eject, pool("now", "eject = { for = \"30s\" }").eject);
+    assert_eq!((old.first, old), (seconds(30), now));
+    let beside = pool("beside", "eject-for = \"30s\"\neject = { failures = 7 }").eject;
+    assert_eq!((beside.first, beside.failures), (seconds(30), 7));
+    let told = warnings("former", "nodes = [\"a\", \"b\"]\neject-for = \"30s\"");
+    assert_eq!(told, ["eject-for in [[pool]] is now eject.for, and is read as that"]);
+    let wrong = Directory::new("former-wrong");
+    let file = format!("{NODES}\n[[pool]]\nname = \"web\"\nport = 8281\nnodes = [\"a\"]\neject-for = 30\n{SITE}");
+    let errors = wrong.load(&file).expect_err("it is no duration").to_string();
+    assert!(errors.contains(":20: for must be a duration"), "{errors}");
+}

@@ -25,15 +25,9 @@ pub(super) fn choices(wrong: &str, words: &[&str]) -> String {
     }
 }
 
-/// Former keys (table and key), and what replaces them.
-const FORMER: [(&str, &str, &str); 1] = [("pool", "eject-for", "write eject = { for = \"10s\" }")];
-
 /// What is wrong with a key that its table does not have, and what to write instead.
 pub(super) fn unknown_key(table: &str, key: &str) -> (String, String) {
     let heading = reference::heading(table);
-    if let Some((.., advice)) = FORMER.iter().find(|(its, former, _)| (*its, *former) == (table, key)) {
-        return (format!("{key} in {heading} is known no longer"), (*advice).to_owned());
-    }
     let known = reference::keys_of(table);
     let elsewhere = reference::tables_of(key);
     let advice = match (nearest(key, known.iter().copied()), elsewhere.first()) {

@@ -4,6 +4,7 @@
 //! tables of `docs/configuration.md` from it.
 
 mod form;
+pub(super) mod former;
 mod table;
 
 use std::collections::HashMap;

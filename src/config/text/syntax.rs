@@ -8,13 +8,14 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
 use super::errors::{Place, Problems, Wrong};
+use super::reference::former;
 use super::secrets;
 use super::source::Source;
 use super::words::quoted;
 
 /// The tables of the file, as far as they can be parsed.
 pub(crate) fn parse<'a>(source: &'a Source, problems: &Problems) -> Spanned<DeTable<'a>> {
-    let (table, errors) = DeTable::parse_recoverable(&source.text);
+    let (mut table, errors) = DeTable::parse_recoverable(&source.text);
     let (mut lines, mut blamed) = (HashSet::new(), HashSet::new());
     let headings = OnceCell::new();
     // A list that is not closed takes in all that follows: only its first error says something.
@@ -45,6 +46,7 @@ pub(crate) fn parse<'a>(source: &'a Source, problems: &Problems) -> Spanned<DeTa
             problems.error(shown, what, advice);
         }
     }
+    former::bring_up_to_date(table.get_mut(), source, problems);
     table
 }
 
