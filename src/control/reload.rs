@@ -11,10 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rustls::server::ProducesTickets;
-
 use self::binding::{bind_new, listen};
-use self::first::FirstGeneration;
+use self::first::{FirstGeneration, HandedSecrets};
 use super::actor::OrderedBy;
 use super::cluster::Watching;
 use super::names::naming::{Naming, NewAddresses};
@@ -27,6 +25,7 @@ use crate::config::{Changes, Problem};
 use crate::observe::notify::Notifier;
 use crate::proxy::accept::sockets::{Addresses, Inherited, Opened, kept_name};
 use crate::proxy::accept::threads::Threads;
+use crate::proxy::client::tls::ticket_keys::TicketKeys;
 use crate::proxy::generation::{Generation, Prepared};
 use crate::traffic::generations;
 use crate::traffic::snapshot::{BuildInput, Secrets};
@@ -37,7 +36,7 @@ pub(crate) struct Reloader {
     path: PathBuf,
     control: Arc<Control>,
     threads: Arc<Threads>,
-    tickets: Arc<dyn ProducesTickets>,
+    tickets: Arc<TicketKeys>,
     secret: [u8; 32],
     bound: HashSet<SocketAddr>,
     /// Those of `bound` whose sockets are of a socket unit of systemd.
@@ -159,9 +158,10 @@ impl Reloader {
         self.lent.contains(&address)
     }
 
-    /// The secret of sessions, in hexadecimal digits.
-    pub(crate) fn secret_digits(&self) -> String {
-        self.secret.iter().map(|byte| format!("{byte:02x}")).collect()
+    /// What the next process needs to know the clients of this one.
+    pub(crate) fn secrets_to_give(&self) -> HandedSecrets {
+        let sessions = self.secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        HandedSecrets { sessions, tickets: self.tickets.to_give() }
     }
 
     /// Stops to accept. `kept`: who waits is served by the next process, which gets the sockets from systemd; otherwise only

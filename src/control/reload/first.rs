@@ -4,8 +4,6 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::server::ProducesTickets;
-
 use super::binding::bind_new;
 use crate::config::{Config, Place, Problem};
 use crate::control::changes::stored;
@@ -14,8 +12,19 @@ use crate::control::names::naming::Naming;
 use crate::control::store::state_dir::StateDir;
 use crate::observe::Observer;
 use crate::proxy::accept::sockets::{Inherited, Opened};
+use crate::proxy::client::tls;
+use crate::proxy::client::tls::ticket_keys::TicketKeys;
 use crate::proxy::generation::{Generation, Prepared};
 use crate::traffic::snapshot::{BuildInput, Secrets};
+
+/// What the process before gives, so that its clients are known; empty where there is none.
+#[derive(Clone, Default)]
+pub(crate) struct HandedSecrets {
+    /// The secret of sessions, in hexadecimal digits.
+    pub(crate) sessions: String,
+    /// The keys of TLS tickets.
+    pub(crate) tickets: String,
+}
 
 /// Why nothing was started.
 pub(crate) enum StartError {
@@ -30,7 +39,7 @@ pub(crate) enum StartError {
 /// The first generation, prepared while nothing runs yet.
 pub(crate) struct FirstGeneration {
     pub(crate) generation: Arc<Generation>,
-    pub(crate) tickets: Arc<dyn ProducesTickets>,
+    pub(crate) tickets: Arc<TicketKeys>,
     pub(super) secret: [u8; 32],
     pub(crate) state_dir: Option<StateDir>,
     pub(crate) stored: StoredOrders,
@@ -47,18 +56,19 @@ impl FirstGeneration {
         config: Arc<Config>,
         mut naming: Naming,
         observer: &Arc<Observer>,
-        (mut inherited, handed_secret): (Inherited, String),
+        (mut inherited, handed): (Inherited, HandedSecrets),
     ) -> Result<Self, StartError> {
         let at = config.admin.at.clone();
         let problem = |what: String| StartError::Config(vec![Problem { at: at.clone(), what, advice: String::new() }]);
-        let tickets = crate::proxy::client::tls::tickets().map_err(problem)?;
-        let new_secret = crate::proxy::client::tls::secret().map_err(problem)?;
+        let tickets = TicketKeys::given(&handed.tickets).map_or_else(TicketKeys::random, Ok);
+        let tickets = Arc::new(tickets.map_err(problem)?);
+        let new_secret = tls::secret().map_err(problem)?;
         let state_dir = open_state_dir(&config.state_dir);
         let stored = stored::load(&config.state_dir, state_dir.as_ref()).map_err(|(what, advice)| {
             let at = Place { line: 0, ..at.clone() };
             StartError::State(vec![Problem { at, what, advice: advice.to_owned() }])
         })?;
-        let new_secret = from_digits(&handed_secret).unwrap_or(new_secret);
+        let new_secret = from_digits(&handed.sessions).unwrap_or(new_secret);
         let (secret, keeps_sessions) = secret(state_dir.as_ref(), new_secret);
         let secrets = Secrets::of(secret);
         let prepared = Prepared::new(Arc::clone(&config), None, &tickets, observer).map_err(StartError::Config)?;

@@ -53,8 +53,8 @@ impl Running {
         sockets.extend(given.metrics.map(|socket| (Given::Metrics, socket.into())));
         sockets.extend(given.unix.map(|socket| (Given::AdminSocket, socket.into())));
         self.leave_state_dir().await;
-        let secret = self.reloader.secret_digits();
-        let terms = Terms { path: self.path.clone(), secret, sockets, control: self.control.clone() };
+        let secrets = self.reloader.secrets_to_give();
+        let terms = Terms { path: self.path.clone(), secrets, sockets, control: self.control.clone() };
         let giving = Giving::begin(terms);
         self.upgrading = Some(Upgrading { giving, by, answer: None, listeners, admin, stage: Stage::Starts });
         Ok(())

@@ -4,28 +4,24 @@
 pub(crate) mod asking;
 mod listed;
 mod site_tickets;
+pub(crate) mod ticket_keys;
 
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::crypto::{CryptoProvider, aws_lc_rs::cipher_suite as suites};
-use rustls::server::{ClientHello, NoServerSessionStorage, ProducesTickets, ResolvesServerCert};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ServerConfig, SupportedProtocolVersion, version};
 
 use self::asking::{Asking, Believed};
 use self::listed::Listed;
 use self::site_tickets::SiteTickets;
+use self::ticket_keys::TicketKeys;
 use super::hello::{self, Hello};
 use crate::config;
 use crate::config::{AdminTls, Config, TlsVersion};
 use crate::traffic::routing::sites::Sites;
-
-/// The keys of session tickets. They are made once for the process, so that a client can resume its session after a
-/// reload.
-pub(crate) fn tickets() -> Result<Arc<dyn ProducesTickets>, String> {
-    aws_lc_rs::Ticketer::new().map_err(|error| format!("no random numbers for TLS tickets: {error}"))
-}
 
 /// The secret for hashing session ids. It is new with every start.
 pub(crate) fn secret() -> Result<[u8; 32], String> {
@@ -58,7 +54,7 @@ pub(crate) fn server_config(
     config: &Config,
     index: usize,
     hosts: &Sites,
-    (tickets, believed): (&Arc<dyn ProducesTickets>, &[Option<Arc<Believed>>]),
+    (tickets, believed): (&Arc<TicketKeys>, &[Option<Arc<Believed>>]),
 ) -> Result<Option<Arc<ServerConfig>>, String> {
     let Some(listener) = config.listeners.get(index) else { return Ok(None) };
     let Some(tls) = &listener.tls else { return Ok(None) };
@@ -78,7 +74,7 @@ pub(crate) fn server_config(
     server.ignore_client_order = true;
     server.ticketer = match asks {
         true => Arc::new(SiteTickets::new(Arc::clone(tickets), believed.to_vec())),
-        false => Arc::clone(tickets),
+        false => tickets.clone(),
     };
     server.session_storage = Arc::new(NoServerSessionStorage {});
     server.send_tls13_tickets = 1;

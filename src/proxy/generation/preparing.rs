@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use rustls::ServerConfig;
-use rustls::server::ProducesTickets;
 use rustls_pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 
@@ -17,6 +16,7 @@ use crate::observe::logs::{Destination, LogQueue};
 use crate::observe::spans::{Settings, SpanQueue};
 use crate::proxy::client::tls;
 use crate::proxy::client::tls::asking::Believed;
+use crate::proxy::client::tls::ticket_keys::TicketKeys;
 use crate::proxy::node::{NodeTls, verify};
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::retry;
@@ -47,7 +47,7 @@ impl Prepared {
     pub(crate) fn new(
         config: Arc<Config>,
         before: Option<&Generation>,
-        tickets: &Arc<dyn ProducesTickets>,
+        tickets: &Arc<TicketKeys>,
         observer: &Observer,
     ) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::harness::{Appliance, Client, Gate, Origin, Plan, eventually};
+use crate::harness::{Appliance, Client, Gate, Offer, Origin, Plan, eventually};
 
 const KEPT: &str = "GET /a HTTP/1.1\r\nHost: esb.test\r\n\r\n";
 const CLOSED: &str = "GET /a HTTP/1.1\r\nHost: esb.test\r\nConnection: close\r\n\r\n";
@@ -108,6 +108,26 @@ fn no_request_of_busy_clients_is_lost_and_counters_go_on() {
             weir.metric("weir_requests_total", &[("code", "200")]) >= answered.load(Ordering::Relaxed) as f64
         });
     }
+}
+
+#[test]
+fn tls_sessions_are_resumed_with_the_next_process() {
+    let (_origin, _gate, mut weir) = world();
+    let offers = [&rustls::version::TLS13, &rustls::version::TLS12]
+        .map(|version| Arc::new(Offer { versions: vec![version], ..Offer::http1("esb.test") }.config()));
+    let resumed = |weir: &Appliance, config| {
+        let (mut client, agreed) = Client::tls_with(weir.https(), config, "esb.test").expect("a handshake");
+        assert_eq!(client.ask(KEPT).status, 200);
+        agreed.resumed
+    };
+    assert!(offers.iter().all(|config| !resumed(&weir, config)));
+    for _ in 0..2 {
+        let new = upgraded(&mut weir);
+        assert_eq!(weir.exit_code(), Some(0));
+        weir.belongs_to(new);
+        assert!(offers.iter().all(|config| resumed(&weir, config)));
+    }
+    assert_eq!(weir.stop(), Some(0));
 }
 
 #[test]

@@ -31,7 +31,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub(super) enum Message {
     /// The process that runs is this. After it come so many descriptors.
-    Hello { protocol: u32, version: String, pid: u32, secret: String, sockets: Vec<Given> },
+    Hello {
+        protocol: u32,
+        version: String,
+        pid: u32,
+        secret: String,
+        /// The keys of TLS tickets. Earlier versions give none.
+        #[serde(default)]
+        tickets: String,
+        sockets: Vec<Given>,
+    },
     /// The new process could serve.
     Ready { version: String, pid: u32 },
     /// The process before accepts no more: the new one may. What it counted so far, in Prometheus' text format.
@@ -197,7 +206,14 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let sockets = vec![Given::Listener { address, lent: true }, Given::Admin];
-        let hello = Message::Hello { protocol: 1, version: "0".into(), pid: 7, secret: String::new(), sockets };
+        let hello = Message::Hello {
+            protocol: 1,
+            version: "0".into(),
+            pid: 7,
+            secret: String::new(),
+            tickets: String::new(),
+            sockets,
+        };
         ours.say(&hello).await.unwrap();
         ours.send_descriptors(&vec![listener.as_fd(); AT_ONCE + 3]).await.unwrap();
         ours.send_sessions(b"tables").await.unwrap();

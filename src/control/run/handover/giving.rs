@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::channel::{Channel, Frame, Given, Message, PROTOCOL};
 use super::taking::TAKES_OVER;
+use crate::control::reload::first::HandedSecrets;
 use crate::control::state::Control;
 use crate::control::store::sessions;
 use crate::proxy::worker::teaching::Waiting;
@@ -41,7 +42,7 @@ pub(crate) enum Step {
 pub(crate) struct Terms {
     /// The configuration.
     pub(crate) path: PathBuf,
-    pub(crate) secret: String,
+    pub(crate) secrets: HandedSecrets,
     pub(crate) sockets: Vec<(Given, OwnedFd)>,
     pub(crate) control: Arc<Control>,
 }
@@ -164,8 +165,9 @@ async fn prepare(terms: &Terms, channel: &mut Channel) -> io::Result<(u32, Strin
     let (sockets, descriptors): (Vec<_>, Vec<_>) =
         terms.sockets.iter().map(|(given, socket)| (*given, socket.as_fd())).unzip();
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let secret = terms.secret.clone();
-    channel.say(&Message::Hello { protocol: PROTOCOL, version, pid: std::process::id(), secret, sockets }).await?;
+    let HandedSecrets { sessions: secret, tickets } = terms.secrets.clone();
+    let pid = std::process::id();
+    channel.say(&Message::Hello { protocol: PROTOCOL, version, pid, secret, tickets, sockets }).await?;
     channel.send_descriptors(&descriptors).await?;
     let limit = START + terms.control.current.load().snapshot.config.start_timeout;
     loop {

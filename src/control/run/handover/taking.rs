@@ -12,6 +12,7 @@ use tokio::net::UnixStream;
 pub(crate) use super::channel::Given;
 use super::channel::{Channel, Frame, Message, PROTOCOL};
 use crate::control::admin_sockets::AdminGiven;
+use crate::control::reload::first::HandedSecrets;
 use crate::control::state::Control;
 use crate::control::store::sessions;
 use crate::proxy::accept::sockets::Inherited;
@@ -36,8 +37,7 @@ pub(crate) struct Taking {
 pub(crate) struct Taken {
     pub(crate) listeners: Inherited,
     pub(crate) admin: AdminGiven,
-    /// The secret of sessions, in hexadecimal digits.
-    pub(crate) secret: String,
+    pub(crate) secrets: HandedSecrets,
 }
 
 impl Taking {
@@ -50,13 +50,16 @@ impl Taking {
         socket.set_nonblocking(true)?;
         let mut channel = Channel::new(UnixStream::from_std(socket)?);
         let (hello, descriptors) = match channel.next_within(PATIENCE).await? {
-            Frame::Message(Message::Hello { protocol, version, pid, secret, sockets }) => {
+            Frame::Message(Message::Hello { protocol, version, pid, secret, tickets, sockets }) => {
                 let descriptors = channel.receive_descriptors(sockets.len()).await?;
-                ((protocol, version, pid, secret), sockets.into_iter().zip(descriptors))
+                (
+                    (protocol, version, pid, HandedSecrets { sessions: secret, tickets }),
+                    sockets.into_iter().zip(descriptors),
+                )
             }
             _ => return Err(io::Error::other("the process before says something else than what it hands over")),
         };
-        let (protocol, version, pid, secret) = hello;
+        let (protocol, version, pid, secrets) = hello;
         log::info!("taking over from process {pid}, weir {version}: {} sockets", descriptors.len());
         let same_protocol = protocol == PROTOCOL;
         if !same_protocol {
@@ -64,7 +67,7 @@ impl Taking {
                 "weir {version} hands over in another way (protocol {protocol}, not {PROTOCOL}): sessions and orders are read from the state directory, counters begin at 0"
             );
         }
-        let taken = Taken { secret, ..Taken::of(descriptors)? };
+        let taken = Taken { secrets, ..Taken::of(descriptors)? };
         Ok(Some((Self { channel, pid, version, same_protocol }, taken)))
     }
 
@@ -125,7 +128,11 @@ impl Taking {
 impl Taken {
     /// What systemd gives, at a start like any other.
     pub(crate) fn from_systemd() -> Self {
-        Self { listeners: Inherited::from_environment(), admin: AdminGiven::default(), secret: String::new() }
+        Self {
+            listeners: Inherited::from_environment(),
+            admin: AdminGiven::default(),
+            secrets: HandedSecrets::default(),
+        }
     }
 
     fn of(sockets: impl Iterator<Item = (Given, OwnedFd)>) -> io::Result<Self> {
@@ -139,6 +146,6 @@ impl Taken {
                 Given::Unknown => {}
             }
         }
-        Ok(Self { listeners, admin, secret: String::new() })
+        Ok(Self { listeners, admin, secrets: HandedSecrets::default() })
     }
 }

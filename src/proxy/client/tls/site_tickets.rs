@@ -7,18 +7,19 @@ use std::sync::Arc;
 use rustls::server::ProducesTickets;
 
 use super::asking::Believed;
+use super::ticket_keys::TicketKeys;
 use crate::proxy::client::hello::Hello;
 
 /// Tickets that know what their site asked for.
 #[derive(Debug)]
 pub(super) struct SiteTickets {
-    inner: Arc<dyn ProducesTickets>,
+    inner: Arc<TicketKeys>,
     /// By the index of the site.
     sites: Vec<Option<Arc<Believed>>>,
 }
 
 impl SiteTickets {
-    pub(super) fn new(inner: Arc<dyn ProducesTickets>, sites: Vec<Option<Arc<Believed>>>) -> Self {
+    pub(super) fn new(inner: Arc<TicketKeys>, sites: Vec<Option<Arc<Believed>>>) -> Self {
         Self { inner, sites }
     }
 

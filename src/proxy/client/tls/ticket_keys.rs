@@ -1,0 +1,202 @@
+//! The keys of session tickets (RFC 5077, RFC 8446 4.6.1): random, in memory alone, a new one every six hours. Those of the last six hours
+//! still open tickets. In an upgrade the next process gets them, so clients resume their sessions there.
+
+use std::fmt;
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::digest;
+use aws_lc_rs::digest::SHA256;
+use aws_lc_rs::rand;
+use parking_lot::RwLock;
+use rustls::server::ProducesTickets;
+
+/// How long a key makes tickets, and how long a ticket may be used.
+const LIFETIME: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// A ticket begins with the name of its key, so that one of another process is told apart without trying.
+const NAME: usize = 16;
+
+/// The keys.
+pub(crate) struct TicketKeys(RwLock<Keys>);
+
+struct Keys {
+    current: Key,
+    previous: Option<Key>,
+}
+
+struct Key {
+    name: [u8; NAME],
+    secret: [u8; 32],
+    sealing: RandomizedNonceKey,
+    since: Instant,
+}
+
+impl Key {
+    fn random() -> Option<Self> {
+        let mut secret = [0; 32];
+        rand::fill(&mut secret).ok()?;
+        Self::of(secret, Duration::ZERO)
+    }
+
+    fn of(secret: [u8; 32], age: Duration) -> Option<Self> {
+        let told = digest::digest(&SHA256, &[&b"weir ticket"[..], &secret].concat());
+        let name = told.as_ref().first_chunk().copied()?;
+        let since = Instant::now().checked_sub(age)?;
+        Some(Self { name, secret, sealing: RandomizedNonceKey::new(&AES_256_GCM, &secret).ok()?, since })
+    }
+
+    fn age(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// Name, nonce, and the session sealed.
+    fn seal(&self, session: &[u8]) -> Option<Vec<u8>> {
+        let mut sealed = session.to_vec();
+        let nonce = self.sealing.seal_in_place_append_tag(Aad::from(self.name), &mut sealed).ok()?;
+        Some([&self.name[..], nonce.as_ref(), &sealed].concat())
+    }
+
+    fn open(&self, nonce: &[u8; NONCE_LEN], sealed: &[u8]) -> Option<Vec<u8>> {
+        let mut session = sealed.to_vec();
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let length = self.sealing.open_in_place(nonce, Aad::from(self.name), &mut session).ok()?.len();
+        session.truncate(length);
+        Some(session)
+    }
+}
+
+impl TicketKeys {
+    /// New ones.
+    pub(crate) fn random() -> Result<Self, String> {
+        let current = Key::random().ok_or("no random numbers for TLS tickets")?;
+        Ok(Self(RwLock::new(Keys { current, previous: None })))
+    }
+
+    /// Those that another process gave. `None`: it gave none that can be read, or only old ones.
+    pub(crate) fn given(text: &str) -> Option<Self> {
+        let key = |text: &str| {
+            let (age, digits) = text.split_once(':')?;
+            let age = Duration::from_secs(age.parse().ok()?);
+            let byte = |place: usize| u8::from_str_radix(digits.get(2 * place..2 * place + 2)?, 16).ok();
+            let secret: Vec<u8> = (0..32).map_while(byte).collect();
+            Key::of(secret.try_into().ok().filter(|_| digits.len() == 64)?, age)
+        };
+        let mut keys = text.split(' ').map(key);
+        let current = keys.next()??;
+        Some(Self(RwLock::new(Keys { current, previous: keys.next().flatten() })))
+    }
+
+    /// The keys for the next process, each with its age in seconds. A secret.
+    pub(crate) fn to_give(&self) -> String {
+        let keys = self.0.read();
+        let mut text = String::new();
+        for key in [Some(&keys.current), keys.previous.as_ref()].into_iter().flatten() {
+            let space = if text.is_empty() { "" } else { " " };
+            // Writing into memory does not fail.
+            let _ = write!(text, "{space}{}:", key.age().as_secs());
+            key.secret.iter().for_each(|byte| _ = write!(text, "{byte:02x}"));
+        }
+        text
+    }
+
+    /// Makes a new key where that is due. Without random numbers the old one stays.
+    fn change(&self) {
+        let mut keys = self.0.write();
+        if keys.current.age() >= LIFETIME
+            && let Some(new) = Key::random()
+        {
+            keys.previous = Some(std::mem::replace(&mut keys.current, new));
+        }
+    }
+}
+
+/// Nothing of the keys.
+impl fmt::Debug for TicketKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TicketKeys")
+    }
+}
+
+impl ProducesTickets for TicketKeys {
+    fn enabled(&self) -> bool {
+        true
+    }
+
+    fn lifetime(&self) -> u32 {
+        u32::try_from(LIFETIME.as_secs()).unwrap_or(u32::MAX)
+    }
+
+    fn encrypt(&self, session: &[u8]) -> Option<Vec<u8>> {
+        if self.0.read().current.age() >= LIFETIME {
+            self.change();
+        }
+        self.0.read().current.seal(session)
+    }
+
+    fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
+        let (name, rest) = ticket.split_first_chunk::<NAME>()?;
+        let (nonce, sealed) = rest.split_first_chunk()?;
+        let keys = self.0.read();
+        let usable = |key: &&Key| key.name == *name && key.age() < 2 * LIFETIME;
+        [Some(&keys.current), keys.previous.as_ref()].into_iter().flatten().find(usable)?.open(nonce, sealed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn older(keys: &TicketKeys, by: Duration) {
+        let mut keys = keys.0.write();
+        keys.current.since = keys.current.since.checked_sub(by).expect("the machine runs for longer");
+    }
+
+    #[test]
+    fn a_ticket_is_opened_by_whoever_has_its_key_and_by_nobody_else() {
+        let keys = TicketKeys::random().unwrap();
+        let ticket = keys.encrypt(b"session").unwrap();
+        assert_eq!(keys.decrypt(&ticket).as_deref(), Some(&b"session"[..]));
+        assert_ne!(ticket, keys.encrypt(b"session").unwrap(), "no two are the same");
+        assert_eq!(TicketKeys::random().unwrap().decrypt(&ticket), None);
+        for end in 0..ticket.len() {
+            assert_eq!(keys.decrypt(&ticket[..end]), None, "{end}");
+        }
+        for place in 0..ticket.len() {
+            let mut changed = ticket.clone();
+            changed[place] ^= 1;
+            assert_eq!(keys.decrypt(&changed), None, "{place}");
+        }
+        let next = TicketKeys::given(&keys.to_give()).unwrap();
+        assert_eq!(next.decrypt(&ticket).as_deref(), Some(&b"session"[..]));
+        assert_eq!(keys.decrypt(&next.encrypt(b"later").unwrap()).as_deref(), Some(&b"later"[..]));
+        assert!(!format!("{keys:?}").contains(':'));
+    }
+
+    #[test]
+    fn keys_change_and_those_of_the_time_before_still_open() {
+        let keys = TicketKeys::random().unwrap();
+        let first = keys.encrypt(b"first").unwrap();
+        older(&keys, LIFETIME);
+        let second = keys.encrypt(b"second").unwrap();
+        assert_ne!(first[..NAME], second[..NAME]);
+        for ticket in [&first, &second] {
+            assert!(keys.decrypt(ticket).is_some());
+            assert!(TicketKeys::given(&keys.to_give()).unwrap().decrypt(ticket).is_some());
+        }
+        older(&keys, LIFETIME);
+        assert!(keys.encrypt(b"third").is_some());
+        assert_eq!((keys.decrypt(&first), keys.decrypt(&second).is_some()), (None, true));
+    }
+
+    #[test]
+    fn what_is_no_key_is_not_believed() {
+        let good = format!("5:{}", "0a".repeat(32));
+        assert!(TicketKeys::given(&good).is_some());
+        for bad in ["", "5", ":", "5:0a", &good[1..], &format!("{good}0a"), &good.replace("0a", "0g"), "x:00"] {
+            assert!(TicketKeys::given(bad).is_none(), "{bad:?}");
+        }
+        assert!(TicketKeys::given(&format!("{good} rubbish")).is_some(), "the older one is not needed");
+    }
+}
