@@ -73,6 +73,7 @@ const KEYS: &[&str] = &[
     "queued_seconds",
     "refusal",
     "tls",
+    "key_exchange",
     "protocol",
     "connection",
     "nth",
