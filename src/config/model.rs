@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::text::errors::{Place, Problem};
+use super::text::regular::Stamp;
 use super::text::source::Texts;
 
 mod admin;
@@ -51,8 +52,9 @@ pub struct Config {
     pub files: Vec<PathBuf>,
     /// What they held.
     pub texts: Texts,
-    /// The files that it names and that were read for it: certificates, keys, lists of CAs, error pages, tokens.
-    pub named_files: Vec<PathBuf>,
+    /// The files that it names and that were read for it (certificates, keys, lists of CAs, error pages, tokens), each as it was
+    /// just before.
+    pub named_files: Vec<(PathBuf, Stamp)>,
     /// The directory for what outlives a restart.
     pub state_dir: PathBuf,
     /// The number of threads that carry traffic. Default one per core. Needs a restart to change.

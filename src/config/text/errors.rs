@@ -3,11 +3,13 @@
 //! A problem is plain data. It can be printed as one line; `report` draws it with an excerpt of the file.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use super::regular::Stamp;
 
 /// A place in a configuration file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -124,7 +126,7 @@ fn with_rest(mut problems: Vec<Problem>, more: usize) -> Vec<Problem> {
 pub(crate) struct Problems {
     errors: RefCell<Collected>,
     warnings: RefCell<Collected>,
-    named_files: RefCell<BTreeSet<PathBuf>>,
+    named_files: RefCell<BTreeMap<PathBuf, Stamp>>,
 }
 
 /// How many are collected. More than are listed, because they are not found in the order of the file.
@@ -181,13 +183,13 @@ impl Problems {
         self.warnings.take().listed(files)
     }
 
-    /// Notes a file that a value names and that is read.
+    /// Notes a file that a value names and that is about to be read.
     pub(crate) fn note_file(&self, file: &Path) {
-        self.named_files.borrow_mut().insert(file.to_path_buf());
+        self.named_files.borrow_mut().entry(file.to_path_buf()).or_insert_with(|| Stamp::of(file));
     }
 
-    /// All that were noted.
-    pub(crate) fn named_files(&self) -> Vec<PathBuf> {
+    /// All that were noted, each as it was just before it was read.
+    pub(crate) fn named_files(&self) -> Vec<(PathBuf, Stamp)> {
         self.named_files.take().into_iter().collect()
     }
 }

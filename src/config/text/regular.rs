@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{Error, ErrorKind, Read, Result};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Opens a file, to read it bit by bit.
@@ -31,6 +31,22 @@ fn accept(about: &Metadata) -> Result<()> {
         file if file.is_fifo() => other(ErrorKind::InvalidInput, "a pipe"),
         file if file.is_socket() => other(ErrorKind::InvalidInput, "a socket"),
         _ => other(ErrorKind::InvalidInput, "a device"),
+    }
+}
+
+/// What the disk says of a file: device, number, length, and the times of its content and of the rest of it; or why it says
+/// nothing. As long as it stays the same, so does the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp(std::result::Result<(u64, u64, u64, [i64; 4]), ErrorKind>);
+
+impl Stamp {
+    /// As it is now.
+    pub fn of(path: &Path) -> Self {
+        let about = fs::metadata(path).map_err(|error| error.kind());
+        Self(about.map(|about| {
+            let times = [about.mtime(), about.mtime_nsec(), about.ctime(), about.ctime_nsec()];
+            (about.dev(), about.ino(), about.len(), times)
+        }))
     }
 }
 

@@ -29,11 +29,11 @@ impl Running {
         following.looked = Some(Instant::now());
         let config = Arc::clone(&self.control.current.load().snapshot.config);
         if !following.config.as_ref().is_some_and(|known| Arc::ptr_eq(known, &config)) {
-            (following.config, following.seen) = (Some(Arc::clone(&config)), Seen::default());
+            (following.config, following.seen) = (Some(Arc::clone(&config)), Seen::by(&config));
         }
         let (seen, read) = (following.seen.clone(), self.reloader.reading_again());
         let look = move || {
-            let stamps = stamps(&config.named_files);
+            let stamps = stamps(&config);
             let read = seen.asks_for(&stamps).then(read);
             Looked { config, stamps, read }
         };

@@ -6,15 +6,12 @@
 //! Asking is surer than being told: programs that renew certificates write files, rename them, or turn links that lead to them,
 //! and a network file system tells nothing.
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
+use crate::config::regular::Stamp;
 use crate::config::{Config, Problem};
 use crate::control::reload::Candidate;
 
@@ -25,14 +22,10 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// How soon files that cannot be used are read again, though nothing of them changes: a certificate may begin to be valid.
 const TRY_EVERY: Duration = Duration::from_secs(60);
 
-/// What the disk says of a file: device, number, length, and the times of its content and of the rest of it; or why it says
-/// nothing.
-pub(super) type Stamp = Result<(u64, u64, u64, [i64; 4]), io::ErrorKind>;
-
 /// What is known of the files of one configuration.
 #[derive(Default)]
 pub(super) struct Following {
-    /// Nothing is known before the first look.
+    /// None before the first look.
     pub(super) config: Option<Arc<Config>>,
     pub(super) look: Option<Look>,
     pub(super) looked: Option<Instant>,
@@ -41,7 +34,7 @@ pub(super) struct Following {
     pub(super) wrong: Vec<String>,
 }
 
-/// What was seen of the files until now.
+/// What was seen of the files until now. Nothing, before a configuration is known.
 #[derive(Clone, Default)]
 pub(super) struct Seen {
     /// At the last look.
@@ -52,6 +45,12 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// As the configuration itself has read them.
+    pub(super) fn by(config: &Config) -> Self {
+        let read = config.named_files.iter().map(|(_, stamp)| stamp.clone()).collect();
+        Self { read: Some((read, Instant::now())), ..Self::default() }
+    }
+
     /// Whether they are to be read.
     pub(super) fn asks_for(&self, stamps: &[Stamp]) -> bool {
         match &self.read {
@@ -86,11 +85,6 @@ pub(super) async fn next_look(following: &mut Following) -> Option<Looked> {
 }
 
 /// Asks the disk of each.
-pub(super) fn stamps(files: &[PathBuf]) -> Vec<Stamp> {
-    let one = |file: &PathBuf| {
-        let about = fs::metadata(file).map_err(|error| error.kind())?;
-        let times = [about.mtime(), about.mtime_nsec(), about.ctime(), about.ctime_nsec()];
-        Ok((about.dev(), about.ino(), about.len(), times))
-    };
-    files.iter().map(one).collect()
+pub(super) fn stamps(config: &Config) -> Vec<Stamp> {
+    config.named_files.iter().map(|(file, _)| Stamp::of(file)).collect()
 }

@@ -179,7 +179,7 @@ async fn introduced(worker: &Rc<Worker>, admitted: Option<Admitted>) -> Option<A
     let listener_ref = Rc::clone(&admitted.listener_ref);
     let listener = listener_ref.listener();
     let read = within(introduction::WITHIN, &admitted.listening, introduction::read(&admitted.stream)).await;
-    let told = match read.unwrap_or(Err(NoIntroduction::Wrong("it did not come within 5 s"))) {
+    let told = match read.unwrap_or(Err(NoIntroduction::Wrong("it did not come in time"))) {
         Ok(told) => told,
         Err(NoIntroduction::Left) => return None,
         Err(NoIntroduction::Wrong(why)) => {

@@ -7,8 +7,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
-/// How long an answer waits until the other process knows its session.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// How long an answer waits until the other process knows its session. Mostly that is some milliseconds; on a busy machine the
+/// other process takes longer to begin, and it is told when it has.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The answers that wait.
 #[derive(Debug, Default)]
