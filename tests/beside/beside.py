@@ -79,7 +79,9 @@ def certificate(binary, work):
                     if not host.endswith((".conf", ".crt", ".key", ".log", ".pem", ".types"))})
     hosts = [host for host in hosts if not host.startswith((".", "-")) and ".." not in host and host.count("*") <= host.startswith("*.")]
     options = [part for host in hosts for part in ("--host", host)]
-    subprocess.run([binary, "cert", "create", *options, "--name", "site", "--out", work / "ssl"], check=True, stdout=subprocess.DEVNULL)
+    for name, kind in (("site", []), ("rsa", ["--rsa", "2048"])):
+        command = [binary, "cert", "create", *options, "--name", name, "--out", work / "ssl", *kind]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     (work / "ssl/both.pem").write_text((work / "ssl/site.crt").read_text() + (work / "ssl/site.key").read_text())
 
 

@@ -74,6 +74,8 @@ impl User {
             found.extend(pages.filter_map(|file| self.problem(&site.at, file, READ)));
             found.extend(self.logs(&site.at, &site.logs));
         }
+        // Those of pools, and whatever else is named; what was found at a closer place is not told again.
+        found.extend(config.named_files.iter().filter_map(|(file, _)| self.problem(&main, file, READ)));
         let mut told = HashSet::new();
         found.retain(|problem| told.insert(problem.what.clone()));
         found

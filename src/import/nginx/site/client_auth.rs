@@ -1,6 +1,6 @@
 //! Servers that ask clients for certificates: `ssl_verify_client` becomes `client-auth` of the sites on listeners with TLS.
 
-use crate::import::nginx::class::Class::{Changed, Ignored, Same, Wider};
+use crate::import::nginx::class::Class::{Changed, Ignored, Narrower, Same, Wider};
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
 use crate::import::nginx::scope::Scope;
@@ -45,6 +45,11 @@ pub(super) fn write(table: &mut Table, scope: &Scope<'_>, tls: bool, verdicts: &
         let note =
             "the client's own certificate is looked up, those of CAs are not; a list is used beyond its next update";
         verdicts.say(crl, Wider, "client-auth.crl", note);
+    }
+    if let Some(trusted) = scope.one("ssl_trusted_certificate") {
+        let note =
+            "nginx believes the CAs of this file too, and does not name them to clients: append them to the file of ca";
+        verdicts.say(trusted, Narrower, "client-auth.ca", note);
     }
     depth.into_iter().for_each(|one| verdicts.say(one, Wider, "", "chains may have any usual length"));
     let note = "nodes get the certificate in X-WSO2-CLIENT-CERTIFICATE too, which no client can send itself";

@@ -255,6 +255,10 @@ impl Listeners {
             if one.refuses_http2() {
                 one.table.set("http2", "false");
             }
+            // nginx answers nobody there without a header, and whose would be believed is not known.
+            if one.introduced && one.table.value("proxy-protocol-from").is_none() {
+                one.table.set("deny-from", values::texts(["0.0.0.0/0", "::/0"]));
+            }
             one.table
         };
         self.all.into_iter().filter(|one| one.sites > 0).map(written).collect()
@@ -344,7 +348,7 @@ fn about(one: &Directive, introducers: bool, verdicts: &Verdicts) {
                 verdicts.say(one, Narrower, "proxy-protocol-from", note);
             }
             "proxy_protocol" => {
-                let note = "who may send the PROXY header is not said: nginx says it by set_real_ip_from and real_ip_header proxy_protocol";
+                let note = "who may send the PROXY header is not said (set_real_ip_from with real_ip_header proxy_protocol), so nobody is let in here";
                 verdicts.say(one, Missing, "proxy-protocol-from", note);
             }
             "quic" | "http3" => verdicts.say(one, Missing, "", "HTTP/3 is not spoken"),
