@@ -9,10 +9,16 @@ use super::fields::split_field;
 use super::grammar::{field_value_is_clean, is_target_byte, is_token, trim};
 use super::kind::{FieldKind, lookalike};
 use super::limits::HeadLimits;
+use super::proxy_header::{ProxyHeader, read_proxy_header};
+
+const UNEXPECTED: &str = "a PROXY header; proxy-protocol-from of the listener names who may send one";
 
 /// What is wrong with the request at the beginning of a buffer. Empty when the word and the request line say
 /// everything.
 pub fn blame_request(buffer: &[u8], fault: HeadFault, limits: &HeadLimits) -> String {
+    if matches!(read_proxy_header(buffer), ProxyHeader::Whole(..)) {
+        return UNEXPECTED.to_owned();
+    }
     let mut head = buffer;
     while let [b'\r', b'\n', rest @ ..] = head {
         head = rest;
@@ -205,6 +211,8 @@ mod tests {
             ("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), "byte 0x23, at 2"),
             ("\r\nGET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), "Host \"a\""),
             ("GET / HTTP/1.1\r\n\r\n".to_owned(), ""),
+            ("PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nGET / HTTP/1.1\r\n\r\n".to_owned(), UNEXPECTED),
+            ("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0GET / HTTP/1.1\r\n\r\n".to_owned(), UNEXPECTED),
             ("\0".to_owned(), ""),
         ] {
             let mut head = RequestHead::new();

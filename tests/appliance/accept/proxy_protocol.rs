@@ -165,5 +165,6 @@ fn a_reload_that_asks_for_headers_is_about_new_connections() {
     weir.edit(|text| text.replace(FROM_HERE, "# here"));
     assert!(weir.reload().contains("generation 3"));
     assert_eq!(weir.client().ask([&line("192.0.2.7"), GET.as_bytes()].concat()).status, 400, "it is no header here");
+    eventually("the log says what came", || weir.journal().contains("reason=\"a PROXY header; proxy-protocol-from"));
     assert_eq!(kept.ask(GET).status, 200);
 }
