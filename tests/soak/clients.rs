@@ -192,20 +192,18 @@ fn on(asking: &Asking, client: &mut Client, session: &mut Option<Session>, more:
 }
 
 fn keeps_its_connection(asking: &Asking, to: SocketAddr) {
-    let mut session = None;
-    while asking.goes_on() {
-        match Client::plain(to) {
-            Ok(mut client) => on(asking, &mut client, &mut session, ""),
-            Err(error) => asking.report.is_wrong(format!("connect: {error}")),
-        }
-    }
+    speaks_plainly(asking, to, "");
 }
 
 fn connects_anew(asking: &Asking, to: SocketAddr) {
+    speaks_plainly(asking, to, "Connection: close\r\n");
+}
+
+fn speaks_plainly(asking: &Asking, to: SocketAddr, more: &str) {
     let mut session = None;
     while asking.goes_on() {
         match Client::plain(to) {
-            Ok(mut client) => on(asking, &mut client, &mut session, "Connection: close\r\n"),
+            Ok(mut client) => on(asking, &mut client, &mut session, more),
             Err(error) => asking.report.is_wrong(format!("connect: {error}")),
         }
     }
