@@ -12,6 +12,12 @@ use crate::control::store::SLOW_DISK;
 impl Running {
     /// Looks at the files, when that is due.
     pub(super) fn follow_files(&mut self) {
+        let config = Arc::clone(&self.control.current.load().snapshot.config);
+        if !self.following.config.as_ref().is_some_and(|known| Arc::ptr_eq(known, &config)) {
+            // Whatever was wrong with the files, this configuration could read them.
+            (self.following.config, self.following.seen) = (Some(Arc::clone(&config)), Seen::by(&config));
+            self.files_are_good();
+        }
         let following = &mut self.following;
         if let Some(look) = &mut following.look {
             if !look.told && look.since.elapsed() >= SLOW_DISK {
@@ -27,10 +33,6 @@ impl Running {
             return;
         }
         following.looked = Some(Instant::now());
-        let config = Arc::clone(&self.control.current.load().snapshot.config);
-        if !following.config.as_ref().is_some_and(|known| Arc::ptr_eq(known, &config)) {
-            (following.config, following.seen) = (Some(Arc::clone(&config)), Seen::by(&config));
-        }
         let (seen, read) = (following.seen.clone(), self.reloader.reading_again());
         let look = move || {
             let stamps = stamps(&config);
@@ -60,6 +62,11 @@ impl Running {
             Ok(None) => log::info!("the files of the configuration hold again what is used"),
             Err(problems) => return self.refuse_files(problems),
         }
+        self.files_are_good();
+    }
+
+    /// Nothing is complained of.
+    fn files_are_good(&mut self) {
         self.following.wrong.clear();
         *self.control.refused_files.lock() = None;
         self.control.observer.metrics.files_are_used(true);

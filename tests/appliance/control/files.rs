@@ -104,6 +104,20 @@ fn what_is_put_back_ends_the_complaint() {
 }
 
 #[test]
+fn a_reload_that_reads_files_which_are_right_again_ends_the_complaint() {
+    let origin = Origin::named("n");
+    let mut weir = Plan::before(&[&origin]).secure().certificate(Pair::of(&["esb.test"])).start();
+    fs::remove_file(weir.path("esb.key")).expect("it was there");
+    eventually("it is told", || !success(&weir));
+    let renewed = Pair::of(&["esb.test"]);
+    renewed.write(&weir.path(""), "esb");
+    assert!(weir.reload().contains("generation 2"));
+    assert_eq!(shown(&weir, "esb.test"), renewed.der());
+    eventually("it is over", || success(&weir));
+    assert!(!weir.ask_admin("/api/v1/status").text().contains("changed files"), "it is no longer told");
+}
+
+#[test]
 fn links_that_are_turned_are_followed() {
     let origin = Origin::named("n");
     let (first, renewed) = (Pair::of(&["esb.test"]), Pair::of(&["esb.test"]));
