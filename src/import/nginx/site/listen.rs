@@ -125,24 +125,25 @@ struct Wanted<'a> {
 
 impl Listeners {
     /// Which listeners are the default of some server, and whom they believe, before any site is read.
-    pub(crate) fn expect(&mut self, servers: &[&Directive], scope: &Scope<'_>) {
-        // What is wrong is told when the site is read.
+    pub(crate) fn expect<'a>(&mut self, servers: &[&'a Directive], scope: &Scope<'a>) {
+        // What is wrong is told when the site is read. The lines are read once, since a name in them is looked up.
         let quiet = Verdicts::default();
-        let inside = |server| {
+        let inside = |server: &&'a Directive| {
             let inner = scope.inside(server);
             (wanted(server, &inner, &quiet), inner)
         };
-        for wanted in servers.iter().flat_map(|server| inside(server).0) {
-            let listener = self.find_or_add(&wanted);
+        let all: Vec<_> = servers.iter().map(inside).collect();
+        for wanted in all.iter().flat_map(|(wanted, _)| wanted) {
+            let listener = self.find_or_add(wanted);
             listener.default |= wanted.default;
             listener.introduced |= wanted.introduced;
         }
         // Whether a listener has PROXY headers may be said by its last server.
-        for (all, inner) in servers.iter().map(|server| inside(server)) {
-            for wanted in all {
-                let listener = self.find_or_add(&wanted);
+        for (wanted, inner) in &all {
+            for wanted in wanted {
+                let listener = self.find_or_add(wanted);
                 let introduced = listener.introduced;
-                listener.believed = listener.believed.take().or_else(|| believed(&inner, introduced));
+                listener.believed = listener.believed.take().or_else(|| believed(inner, introduced));
             }
         }
     }
