@@ -25,6 +25,7 @@ use crate::config::{Changes, Problem};
 use crate::observe::notify::Notifier;
 use crate::proxy::accept::sockets::{Addresses, Inherited, Opened, kept_name};
 use crate::proxy::accept::threads::Threads;
+use crate::proxy::client::tls::digits::to_digits;
 use crate::proxy::client::tls::ticket_keys::TicketKeys;
 use crate::proxy::generation::{Generation, Prepared};
 use crate::traffic::generations;
@@ -160,8 +161,7 @@ impl Reloader {
 
     /// What the next process needs to know the clients of this one.
     pub(crate) fn secrets_to_give(&self) -> HandedSecrets {
-        let sessions = self.secret.iter().map(|byte| format!("{byte:02x}")).collect();
-        HandedSecrets { sessions, tickets: self.tickets.to_give() }
+        HandedSecrets { sessions: to_digits(&self.secret), tickets: self.tickets.to_give() }
     }
 
     /// Stops to accept. `kept`: who waits is served by the next process, which gets the sockets from systemd; otherwise only

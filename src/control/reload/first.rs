@@ -13,6 +13,7 @@ use crate::control::store::state_dir::StateDir;
 use crate::observe::Observer;
 use crate::proxy::accept::sockets::{Inherited, Opened};
 use crate::proxy::client::tls;
+use crate::proxy::client::tls::digits::from_digits;
 use crate::proxy::client::tls::ticket_keys::TicketKeys;
 use crate::proxy::generation::{Generation, Prepared};
 use crate::traffic::snapshot::{BuildInput, Secrets};
@@ -89,12 +90,6 @@ impl FirstGeneration {
 /// Opens the state directory. Without one Weir still serves, but remembers nothing over a restart.
 fn open_state_dir(path: &Path) -> Option<StateDir> {
     StateDir::open(path).inspect_err(|error| log::error!("state-dir: {error}: nothing is kept over a restart")).ok()
-}
-
-fn from_digits(digits: &str) -> Option<[u8; 32]> {
-    let byte = |place: usize| u8::from_str_radix(digits.get(2 * place..2 * place + 2)?, 16).ok();
-    let bytes: Vec<u8> = (0..32).map_while(byte).collect();
-    bytes.try_into().ok()
 }
 
 /// The secret of this process, and whether sessions may be stored. Stored sessions and cookies can be used only with

@@ -68,10 +68,11 @@ enum Begun {
 async fn receive(worker: Rc<Worker>, inbox: Rc<Inbox<Admitted>>) {
     let deadlines = worker.clock.deadlines();
     loop {
-        let mut admitted = Some(inbox.next().await);
-        if admitted.as_ref().is_some_and(Admitted::is_behind_proxy) {
-            admitted = Box::pin(introduced(&worker, admitted)).await;
-        }
+        let admitted = inbox.next().await;
+        let admitted = match admitted.is_behind_proxy() {
+            true => Box::pin(introduced(&worker, admitted)).await,
+            false => Some(admitted),
+        };
         let begun = match admitted {
             Some(admitted) if admitted.listener_ref.listener().tls.is_some() => {
                 Box::pin(secure(&worker, admitted, &deadlines)).await
@@ -174,8 +175,7 @@ fn turn_away(listener: &RunningListener, full: Full) {
 
 /// Reads the PROXY header of a connection, and judges the client that it names as [`admit`] judges others. `None`: the
 /// connection is closed.
-async fn introduced(worker: &Rc<Worker>, admitted: Option<Admitted>) -> Option<Admitted> {
-    let mut admitted = admitted?;
+async fn introduced(worker: &Rc<Worker>, mut admitted: Admitted) -> Option<Admitted> {
     let listener_ref = Rc::clone(&admitted.listener_ref);
     let listener = listener_ref.listener();
     let read = within(introduction::WITHIN, &admitted.listening, introduction::read(&admitted.stream)).await;
@@ -235,7 +235,7 @@ async fn within<T>(limit: Duration, listening: &ThreadListener, handshake: impl 
 fn fail_handshake(worker: &Worker, listener_ref: &ListenerRef, peer: SocketAddr, why: &NoHandshake) {
     let listener = listener_ref.listener();
     listener.counters.handshake_failed(why.word);
-    if why.is_told() {
+    if !why.what.is_empty() {
         let told = ("handshake-failed", &*why.what);
         listener_ref.generation.log_unbegun(listener, peer, told, &mut worker.formatter.borrow_mut());
     }

@@ -6,7 +6,7 @@
 pub(crate) struct NoHandshake {
     /// One of [`WORDS`].
     pub(crate) word: &'static str,
-    /// The same in a sentence.
+    /// The same in a sentence. Empty: it tells nothing, and the log does not have it.
     pub(crate) what: String,
 }
 
@@ -88,9 +88,6 @@ const ROWS: [(&str, &str, &str); 17] = [
 const NOT_BELIEVED: &str = "certificate-not-believed";
 const LEFT: &str = "client-left";
 
-/// What health checks do every second that only connect, or that send no more than a PROXY header.
-const LEFT_AT_ONCE: &str = "the client left before its hello was whole";
-
 impl NoHandshake {
     /// By the error of the handshake, as pingora-core tells it.
     pub(crate) fn of(error: &str) -> Self {
@@ -109,14 +106,10 @@ impl NoHandshake {
         Self { word, what: own.to_owned() }
     }
 
-    /// The same of a connection of which no whole hello came.
+    /// The same of a connection of which no whole hello came. Health checks leave so every second, which only connect or send no more
+    /// than a PROXY header.
     pub(crate) fn before_hello(self) -> Self {
-        if self.word == LEFT { Self { what: LEFT_AT_ONCE.to_owned(), ..self } } else { self }
-    }
-
-    /// Whether the log has it. It is counted all the same.
-    pub(crate) fn is_told(&self) -> bool {
-        self.what != LEFT_AT_ONCE
+        if self.word == LEFT { Self { what: String::new(), ..self } } else { self }
     }
 
     /// It took too long.

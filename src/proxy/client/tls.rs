@@ -2,6 +2,7 @@
 //! name; and one for the admin address.
 
 pub(crate) mod asking;
+pub(crate) mod digits;
 mod listed;
 mod site_tickets;
 pub(crate) mod ticket_keys;

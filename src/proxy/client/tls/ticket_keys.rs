@@ -2,7 +2,6 @@
 //! still open tickets. In an upgrade the next process gets them, so clients resume their sessions there.
 
 use std::fmt;
-use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
@@ -11,6 +10,8 @@ use aws_lc_rs::digest::SHA256;
 use aws_lc_rs::rand;
 use parking_lot::RwLock;
 use rustls::server::ProducesTickets;
+
+use super::digits::{from_digits, to_digits};
 
 /// How long a key makes tickets, and how long a ticket may be used.
 const LIFETIME: Duration = Duration::from_secs(6 * 60 * 60);
@@ -78,10 +79,7 @@ impl TicketKeys {
     pub(crate) fn given(text: &str) -> Option<Self> {
         let key = |text: &str| {
             let (age, digits) = text.split_once(':')?;
-            let age = Duration::from_secs(age.parse().ok()?);
-            let byte = |place: usize| u8::from_str_radix(digits.get(2 * place..2 * place + 2)?, 16).ok();
-            let secret: Vec<u8> = (0..32).map_while(byte).collect();
-            Key::of(secret.try_into().ok().filter(|_| digits.len() == 64)?, age)
+            Key::of(from_digits(digits)?, Duration::from_secs(age.parse().ok()?))
         };
         let mut keys = text.split(' ').map(key);
         let current = keys.next()??;
@@ -91,14 +89,8 @@ impl TicketKeys {
     /// The keys for the next process, each with its age in seconds. A secret.
     pub(crate) fn to_give(&self) -> String {
         let keys = self.0.read();
-        let mut text = String::new();
-        for key in [Some(&keys.current), keys.previous.as_ref()].into_iter().flatten() {
-            let space = if text.is_empty() { "" } else { " " };
-            // Writing into memory does not fail.
-            let _ = write!(text, "{space}{}:", key.age().as_secs());
-            key.secret.iter().for_each(|byte| _ = write!(text, "{byte:02x}"));
-        }
-        text
+        let told = |key: &Key| format!("{}:{}", key.age().as_secs(), to_digits(&key.secret));
+        [Some(&keys.current), keys.previous.as_ref()].into_iter().flatten().map(told).collect::<Vec<_>>().join(" ")
     }
 
     /// Makes a new key where that is due. Without random numbers the old one stays.
