@@ -165,7 +165,7 @@ fn a_node_that_left_and_answers_is_told_and_serves_as_before() {
     eventually_placed(&weir, ["member", "left"]);
     eventually("it is told that it answers", || was_told(&weir, " s ago but answers its probes") == 1);
     assert!(told(&weir)[1].starts_with("n2: left the cluster "), "{:?}", told(&weir));
-    assert!(weir.journal().contains("cluster: n2: left the cluster "));
+    eventually("the journal has it", || weir.journal().contains("cluster: n2: left the cluster "));
     let nodes = weir.command(&["nodes"]).out;
     assert!(nodes.contains("CLUSTER") && nodes.contains("  left "), "{nodes}");
     let sentence = json(&weir, "/api/v1/status")["verdict"]["sentence"].as_str().unwrap().to_owned();
