@@ -109,6 +109,12 @@ _weir() {
             weir__subcmd__cert,pin)
                 cmd="weir__subcmd__cert__subcmd__pin"
                 ;;
+            weir__subcmd__cert,renew)
+                cmd="weir__subcmd__cert__subcmd__renew"
+                ;;
+            weir__subcmd__cert,status)
+                cmd="weir__subcmd__cert__subcmd__status"
+                ;;
             weir__subcmd__cert__subcmd__help,create)
                 cmd="weir__subcmd__cert__subcmd__help__subcmd__create"
                 ;;
@@ -120,6 +126,12 @@ _weir() {
                 ;;
             weir__subcmd__cert__subcmd__help,pin)
                 cmd="weir__subcmd__cert__subcmd__help__subcmd__pin"
+                ;;
+            weir__subcmd__cert__subcmd__help,renew)
+                cmd="weir__subcmd__cert__subcmd__help__subcmd__renew"
+                ;;
+            weir__subcmd__cert__subcmd__help,status)
+                cmd="weir__subcmd__cert__subcmd__help__subcmd__status"
                 ;;
             weir__subcmd__help,activate)
                 cmd="weir__subcmd__help__subcmd__activate"
@@ -210,6 +222,12 @@ _weir() {
                 ;;
             weir__subcmd__help__subcmd__cert,pin)
                 cmd="weir__subcmd__help__subcmd__cert__subcmd__pin"
+                ;;
+            weir__subcmd__help__subcmd__cert,renew)
+                cmd="weir__subcmd__help__subcmd__cert__subcmd__renew"
+                ;;
+            weir__subcmd__help__subcmd__cert,status)
+                cmd="weir__subcmd__help__subcmd__cert__subcmd__status"
                 ;;
             weir__subcmd__help__subcmd__import,nginx)
                 cmd="weir__subcmd__help__subcmd__import__subcmd__nginx"
@@ -372,7 +390,7 @@ _weir() {
             return 0
             ;;
         weir__subcmd__cert)
-            opts="-h --help create inspect pin help"
+            opts="-h --help create inspect pin status renew help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -428,7 +446,7 @@ _weir() {
             return 0
             ;;
         weir__subcmd__cert__subcmd__help)
-            opts="create inspect pin help"
+            opts="create inspect pin status renew help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -497,6 +515,34 @@ _weir() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        weir__subcmd__cert__subcmd__help__subcmd__renew)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__cert__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         weir__subcmd__cert__subcmd__inspect)
             opts="-h --host --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -522,6 +568,94 @@ _weir() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__cert__subcmd__renew)
+            opts="-c -h --no-wait --reason --admin --token-file --ca --cert --key --config --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__cert__subcmd__status)
+            opts="-c -h --admin --token-file --ca --cert --key --config --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -834,7 +968,7 @@ _weir() {
             return 0
             ;;
         weir__subcmd__help__subcmd__cert)
-            opts="create inspect pin"
+            opts="create inspect pin status renew"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -876,6 +1010,34 @@ _weir() {
             return 0
             ;;
         weir__subcmd__help__subcmd__cert__subcmd__pin)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__help__subcmd__cert__subcmd__renew)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__help__subcmd__cert__subcmd__status)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

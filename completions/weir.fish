@@ -134,11 +134,13 @@ complete -c weir -n "__fish_weir_using_subcommand demo" -l admin-port -d 'Port f
 complete -c weir -n "__fish_weir_using_subcommand demo" -l dir -d 'Where configuration, certificates and logs go; default: a temporary directory, removed at the end' -r -F
 complete -c weir -n "__fish_weir_using_subcommand demo" -l self-test -d 'Try every example, stop and start a worker, print what passed, and end'
 complete -c weir -n "__fish_weir_using_subcommand demo" -s h -l help -d 'Print help'
-complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin help" -s h -l help -d 'Print help'
-complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin help" -f -a "create" -d 'Make a key and a certificate for host names: self-signed, or signed by a CA of your own'
-complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin help" -f -a "inspect" -d 'Show what a certificate (and its key) is, and what is wrong with it'
-complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin help" -f -a "pin" -d 'Print the pin of the certificate that a node shows'
-complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin status renew help" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin status renew help" -f -a "create" -d 'Make a key and a certificate for host names: self-signed, or signed by a CA of your own'
+complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin status renew help" -f -a "inspect" -d 'Show what a certificate (and its key) is, and what is wrong with it'
+complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin status renew help" -f -a "pin" -d 'Print the pin of the certificate that a node shows'
+complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin status renew help" -f -a "status" -d 'Show the certificates of a running Weir, and those that it orders from CAs'
+complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin status renew help" -f -a "renew" -d 'Have the certificate of a site ordered from its CA now'
+complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin status renew help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l host -d 'The names that clients ask for: host names, *.parent, or IP addresses; the first is the common name' -r
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l out -d 'The directory to write to; it is made if it is missing' -r -F
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l rsa -d 'An RSA key of 2048, 3072 or 4096 bits instead of ECDSA P-256' -r
@@ -155,9 +157,29 @@ complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcomma
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from inspect" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from pin" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from pin" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from status" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from status" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from status" -l ca -d 'For https: the CA certificates to believe [default: the system\'s]' -r -F
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from status" -l cert -d 'For https: the client certificate to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from status" -l key -d 'For https: the key of the client certificate' -r -F
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from status" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from status" -l json -d 'Print JSON'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from renew" -l reason -d 'Why, in one line, for whoever reads the events or the audit file' -r
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from renew" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from renew" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from renew" -l ca -d 'For https: the CA certificates to believe [default: the system\'s]' -r -F
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from renew" -l cert -d 'For https: the client certificate to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from renew" -l key -d 'For https: the key of the client certificate' -r -F
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from renew" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from renew" -l no-wait -d 'Begin, and do not wait'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from renew" -l json -d 'Print JSON'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from renew" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "create" -d 'Make a key and a certificate for host names: self-signed, or signed by a CA of your own'
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "inspect" -d 'Show what a certificate (and its key) is, and what is wrong with it'
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "pin" -d 'Print the pin of the certificate that a node shows'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "status" -d 'Show the certificates of a running Weir, and those that it orders from CAs'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "renew" -d 'Have the certificate of a site ordered from its CA now'
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c weir -n "__fish_weir_using_subcommand status" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand status" -l token-file -d 'A file with the token to show' -r -F
@@ -357,6 +379,8 @@ complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcomma
 complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "create" -d 'Make a key and a certificate for host names: self-signed, or signed by a CA of your own'
 complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "inspect" -d 'Show what a certificate (and its key) is, and what is wrong with it'
 complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "pin" -d 'Print the pin of the certificate that a node shows'
+complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "status" -d 'Show the certificates of a running Weir, and those that it orders from CAs'
+complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "renew" -d 'Have the certificate of a site ordered from its CA now'
 complete -c weir -n "__fish_weir_using_subcommand drain maintain activate weight" -f -a "(weir names nodes 2>/dev/null)"
 complete -c weir -n "__fish_weir_using_subcommand weight" -f -a "(weir names pools 2>/dev/null)"
 complete -c weir -n "__fish_weir_using_subcommand events" -l node -x -a "(weir names nodes 2>/dev/null)"

@@ -1,5 +1,5 @@
 //! `weir cert`: makes certificates, shows what is wrong with one, prints a node's pin. It overwrites a file only with
-//! `--force`.
+//! `--force`. Of a running Weir it asks its admin address.
 
 mod create;
 mod files;
@@ -18,13 +18,16 @@ use self::create::Create;
 use self::inspect::Inspect;
 use self::pin::Pin;
 
+use super::admin::AdminArgs;
+use super::admin::show::certificates::{Renew, certificate_status, renew};
+
 pub(super) use self::create::host;
 pub(super) use self::files::Draft;
 pub(super) use self::outcome::quoted;
 pub(super) use self::pin::pin_shown_by;
 
 /// The `weir cert` commands.
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 pub(super) enum Cert {
     /// Make a key and a certificate for host names: self-signed, or signed by a CA of your own
     Create(Create),
@@ -32,6 +35,10 @@ pub(super) enum Cert {
     Inspect(Inspect),
     /// Print the pin of the certificate that a node shows
     Pin(Pin),
+    /// Show the certificates of a running Weir, and those that it orders from CAs
+    Status(AdminArgs),
+    /// Have the certificate of a site ordered from its CA now
+    Renew(Renew),
 }
 
 impl Cert {
@@ -41,6 +48,8 @@ impl Cert {
             Self::Create(create) => create.run(now),
             Self::Inspect(inspect) => Ok(inspect.run(now)),
             Self::Pin(pin) => pin.run(now),
+            Self::Status(args) => return exit_code(certificate_status(args)),
+            Self::Renew(order) => return exit_code(renew(order)),
         };
         // Writing fails when the reader has closed the pipe. This is no error: the exit code still tells the result.
         match done {
@@ -54,6 +63,10 @@ impl Cert {
             }
         }
     }
+}
+
+fn exit_code(code: i32) -> u8 {
+    u8::try_from(code).unwrap_or(1)
 }
 
 /// Makes a self-signed pair for one host, as `weir cert create` does.

@@ -12,7 +12,7 @@ use super::output::print;
 use super::times::unix;
 use crate::app::{BAD_CONFIG, FAILED, shows_color};
 use crate::config::{
-    self, Action, Certificate, Config, Effective, Errors, Listener, Pool, Problem, Route, Site, TlsVersion,
+    self, Action, Certificate, Config, Effective, Errors, Listener, Ordered, Pool, Problem, Route, Site, TlsVersion,
 };
 
 mod explain;
@@ -181,9 +181,23 @@ fn certificates(config: &Config, now: SystemTime) -> String {
         let days = days_left(certificate, now);
         let expiry = if days < 0 { format!("expired {} days ago", -days) } else { format!("expires in {days} days") };
         let chain = certificate.chain.display().to_string();
-        (vec![site.name.to_string(), chain, certificate.pair.leaf.key.clone(), expiry], Vec::new())
+        let ordered = site.ordered.iter().find(|ordered| ordered.file == certificate.chain);
+        let from = ordered.map(|ordered| format!("ordered from {}", authority(config, ordered)));
+        (vec![site.name.to_string(), chain, certificate.pair.leaf.key.clone(), expiry], from.into_iter().collect())
     });
-    table("certificate", rows.collect())
+    let to_come = config.sites.iter().flat_map(|site| {
+        let missing = site.ordered.iter().filter(|ordered| ordered.known.is_none());
+        missing.map(move |ordered| {
+            let expected = format!("is ordered from {}", authority(config, ordered));
+            let file = ordered.file.display().to_string();
+            (vec![site.name.to_string(), file, ordered.key_type.words().to_owned(), expected], Vec::new())
+        })
+    });
+    table("certificate", rows.chain(to_come).collect())
+}
+
+fn authority<'c>(config: &'c Config, ordered: &Ordered) -> &'c str {
+    config.acme.get(ordered.authority).map_or("", |acme| &acme.name)
 }
 
 fn days_left(certificate: &Certificate, now: SystemTime) -> i64 {
@@ -272,6 +286,7 @@ fn summary_json(config: &Config, now: SystemTime) -> Value {
             "routes": site.routes.iter().map(|route| route_json(config, route)).collect::<Vec<_>>(),
             "certificate": site.certificates.first().map(|one| certificate(one)),
             "certificates": site.certificates.iter().map(|one| certificate(one)).collect::<Vec<_>>(),
+            "ordered": site.ordered.iter().map(|ordered| ordered_json(config, ordered)).collect::<Vec<_>>(),
         })
     };
     json!({
@@ -281,6 +296,15 @@ fn summary_json(config: &Config, now: SystemTime) -> Value {
         "sites": config.sites.iter().map(site).collect::<Vec<_>>(),
         "pools": config.pools.iter().map(|pool| pool_json(config, pool)).collect::<Vec<_>>(),
         "operators": operator_orders::section_json(config),
+    })
+}
+
+fn ordered_json(config: &Config, ordered: &Ordered) -> Value {
+    json!({
+        "acme": authority(config, ordered),
+        "file": ordered.file.display().to_string(),
+        "key_type": <&str>::from(ordered.key_type),
+        "is_there": ordered.known.is_some(),
     })
 }
 

@@ -10,6 +10,7 @@ mod key;
 mod leaf;
 #[cfg(test)]
 pub(crate) mod made;
+mod new_key;
 mod pem;
 mod pin;
 mod roots;
@@ -30,6 +31,8 @@ use super::HostPattern;
 pub use self::finding::Finding;
 pub use self::identity::Identity;
 pub use self::leaf::{Leaf, day, subject_of};
+pub use self::new_key::new_key;
+pub(crate) use self::pem::LARGEST_FILE;
 pub use self::pem::revocation_lists;
 pub use self::pin::{key_pin, key_pin_of, pin_of, pin_text};
 pub use self::roots::{roots, system_roots};

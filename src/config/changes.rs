@@ -1,6 +1,7 @@
 //! What changes from one configuration to the next, in sentences.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use rustls_pki_types::CertificateDer;
 
@@ -190,8 +191,25 @@ fn order_of_routes(old: &Site, new: &Site) -> Option<String> {
 }
 
 fn certificates(old: &Site, new: &Site) -> Vec<String> {
-    let pairs = old.certificates.iter().zip(&new.certificates);
-    pairs.filter_map(|(old, new)| another(old, new)).map(|another| format!("site {}: {another}", new.name)).collect()
+    let told = new.certificates.iter().enumerate().filter_map(|(index, now)| {
+        let is_ordered = new.ordered.iter().any(|ordered| ordered.file == now.chain);
+        let same_file = old.certificates.iter().find(|before| before.chain == now.chain);
+        match same_file.or_else(|| old.certificates.get(index).filter(|_| !is_ordered)) {
+            Some(before) => another(before, now),
+            None if is_ordered => Some(format!("a certificate has come, valid until {}", day(now.pair.leaf.not_after))),
+            None => None,
+        }
+    });
+    let is_gone = |before: &&Arc<Certificate>| {
+        old.ordered.iter().any(|ordered| ordered.file == before.chain)
+            && new.ordered.iter().any(|ordered| ordered.file == before.chain && ordered.known.is_none())
+    };
+    let gone = old
+        .certificates
+        .iter()
+        .filter(is_gone)
+        .map(|before| format!("{} holds no certificate any more", before.chain.display()));
+    told.chain(gone).map(|what| format!("site {}: {what}", new.name)).collect()
 }
 
 fn another(before: &Certificate, after: &Certificate) -> Option<String> {

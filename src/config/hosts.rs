@@ -17,6 +17,14 @@ pub enum HostPattern {
     Wildcard(Arc<str>),
 }
 
+impl HostPattern {
+    /// The address that it is, if it is one.
+    pub fn address(&self) -> Option<IpAddr> {
+        let Self::Exact(host) = self else { return None };
+        host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).parse().ok()
+    }
+}
+
 impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -8,7 +8,8 @@ use super::model::Config;
 use super::pool::active;
 use super::pool::members::Nodes;
 use super::server::listeners::Binds;
-use super::server::{admin, cluster, dns, listeners, logs, nodes, state_dir, tracing};
+use super::server::{acme, admin, cluster, dns, listeners, logs, nodes, state_dir, tracing};
+use super::site::ordered::CertificateContext;
 use super::site::{SiteContext, UsedHosts};
 use super::text::errors::{Errors, Problem, Problems};
 use super::text::section;
@@ -100,7 +101,7 @@ fn or_another(problem: Problem) -> Problem {
 fn assemble(files: &[Section<'_>], judging: Judging<'_>) -> Config {
     let all = |key, name| files.iter().flat_map(|file| file.sections(key, name)).collect::<Vec<_>>();
     let (listeners, nodes) = (all("listener", "listener"), all("node", "node"));
-    let (pools, sites) = (all("pool", "pool"), all("site", "site"));
+    let (pools, sites, authorities) = (all("pool", "pool"), all("site", "site"), all("acme", "acme"));
     let mut config = main_keys(files);
     let mut binds = Binds::default();
     if let Some(main) = files.first() {
@@ -129,6 +130,8 @@ fn assemble(files: &[Section<'_>], judging: Judging<'_>) -> Config {
     }
     active::share(&mut config.pools, &withs, &pool_names, &known);
     let site_names = Names::of("site", &sites);
+    let acme_names = Names::of("CA", &authorities);
+    config.acme = each(&authorities, |i, section| acme::read(section, acme_names.name(i)));
     let (listener_names, pool_names) = (&listener_names, &pool_names);
     let context = SiteContext {
         listeners: &config.listeners,
@@ -136,7 +139,13 @@ fn assemble(files: &[Section<'_>], judging: Judging<'_>) -> Config {
         pools: &config.pools,
         pool_names,
         logs: &config.logs,
-        judging,
+        certificates: CertificateContext {
+            listeners: &config.listeners,
+            acme: &config.acme,
+            acme_names: &acme_names,
+            state_dir: &config.state_dir,
+            judging,
+        },
     };
     let mut used = UsedHosts::default();
     config.sites = each(&sites, |i, section| site::read(section, site_names.name(i), &context, &mut used));
@@ -184,7 +193,8 @@ fn main_keys(files: &[Section<'_>]) -> Config {
     config
 }
 
-fn empty() -> Config {
+/// What a file that says nothing would mean, if it were allowed.
+pub(crate) fn empty() -> Config {
     Config {
         files: Vec::new(),
         texts: Texts::default(),
@@ -198,6 +208,7 @@ fn empty() -> Config {
         dns: super::model::Dns::default(),
         tracing: None,
         cluster: None,
+        acme: Vec::new(),
         listeners: Vec::new(),
         nodes: Vec::new(),
         pools: Vec::new(),

@@ -22,6 +22,7 @@ mod values;
 
 pub use self::server::admin_places::{AdminPlaces, admin_places};
 pub(crate) use self::site::error_page;
+pub(crate) use self::site::ordered::first_line as first_line_of_ordered;
 pub use self::text::errors::{Errors, Place, Problem, first_of};
 pub use self::text::reference::{Form, Key, heading, reference, table_below};
 pub use self::text::regular;
@@ -35,6 +36,8 @@ pub(crate) use self::values::wso2::is_carbon;
 pub use changes::{Changes, changes};
 pub use explain::{Effective, explain};
 pub use hosts::HostPattern;
+#[cfg(test)]
+pub(crate) use load::empty;
 pub use load::{load, load_after, load_again, load_at, load_draft, load_text};
 pub use model::*;
 pub use pools_without_nodes::pools_without_nodes;

@@ -11,6 +11,7 @@ use super::text::errors::{Place, Problem};
 use super::text::regular::Stamp;
 use super::text::source::Texts;
 
+mod acme;
 mod admin;
 mod client_auth;
 mod cluster;
@@ -24,9 +25,10 @@ mod sticky;
 mod tracing;
 
 pub use super::text::choices::{
-    ClientAuthMode, CookieSameSite, Deployment, LogFormat, Membership, OnLost, ProbeKind, ProxyProtocol, RequestIds,
-    RequestValue, Right, SameSite, TlsVersion, Traces, WhenNone,
+    AcmeChallenge, ClientAuthMode, CookieSameSite, Deployment, KeyType, LogFormat, Membership, OnLost, ProbeKind,
+    ProxyProtocol, RequestIds, RequestValue, Right, SameSite, TlsVersion, Traces, WhenNone,
 };
+pub use acme::{Acme, ExternalAccount};
 pub use admin::{
     ADMIN_SOCKET, Admin, AdminCertificate, AdminSocket, AdminTls, AdminToken, LONGEST_SOCKET, MetricsAddress,
 };
@@ -40,7 +42,7 @@ pub use pool::{
     Verify,
 };
 pub use route::{Action, FixedAnswer, HeaderMatch, PathPattern, Redirect, RedirectTarget, Route, RouteTimeouts};
-pub use site::{Certificate, LogTarget, Logs, Site};
+pub use site::{Certificate, Known, LogTarget, Logs, Ordered, Site};
 pub use sticky::{Failback, OwnCookie, Sticky, StickyMode};
 pub use tracing::{Endpoint, Tracing};
 
@@ -73,6 +75,8 @@ pub struct Config {
     pub tracing: Option<Tracing>,
     /// What the nodes' own files should say of their cluster.
     pub cluster: Option<Cluster>,
+    /// The CAs that certificates are ordered from, in file order.
+    pub acme: Vec<Acme>,
     /// The listeners, in file order.
     pub listeners: Vec<Listener>,
     /// The nodes, in file order.

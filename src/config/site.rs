@@ -1,11 +1,13 @@
 //! `[[site]]`: host names on listeners, and where requests for them are sent.
 
+mod certificates;
 mod changed_paths;
 pub(crate) mod client_auth;
 mod closed;
 mod covered;
 mod error_pages;
 mod open_console;
+pub(crate) mod ordered;
 pub(crate) mod passthrough;
 mod rest;
 mod routes;
@@ -15,7 +17,7 @@ use std::sync::Arc;
 
 use super::hosts;
 use super::hosts::HostPattern;
-use super::model::{Certificate, Listener, Logs, Pool, Site};
+use super::model::{Listener, Logs, Pool, Site};
 use super::server::logs;
 use super::text::errors::{Place, Wrong};
 use super::text::section::Section;
@@ -25,8 +27,8 @@ use super::values::edits;
 use super::values::edits::{Direction, Lacks};
 use super::values::limits;
 use super::values::names::Names;
-use super::values::pairs;
-use super::values::pairs::Judging;
+
+use self::ordered::CertificateContext;
 
 pub(crate) use self::error_pages::page as error_page;
 
@@ -37,7 +39,7 @@ pub(crate) struct SiteContext<'a> {
     pub(crate) pools: &'a [Pool],
     pub(crate) pool_names: &'a Names,
     pub(crate) logs: &'a Logs,
-    pub(crate) judging: Judging<'a>,
+    pub(crate) certificates: CertificateContext<'a>,
 }
 
 /// Reads one site.
@@ -57,8 +59,11 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, context: &SiteContext<
     let on = || listeners.iter().filter_map(|index| context.listeners.get(*index));
     let client_auth = client_auth::read(section, passthrough, on());
     let lacks = Lacks { ids: edits::without_ids(on()), certificates: client_auth.is_none() };
+    let (certificates, ordered) =
+        certificates::read(section, passthrough, (&listeners, &hosts), (&name, &context.certificates));
     let mut site = Site {
-        certificates: if passthrough { Vec::new() } else { read_certificates(section, &listeners, &hosts, context) },
+        certificates,
+        ordered,
         passthrough,
         client_auth,
         pool: section.text("pool").map(|pool| context.pool_names.find(&pool).unwrap_or(0)),
@@ -134,41 +139,6 @@ fn read_hosts<'a>(section: &Section<'a>) -> Vec<(HostPattern, Text<'a>)> {
         );
     }
     written.into_iter().filter_map(|text| Some((text.parsed(hosts::pattern)?, text))).collect()
-}
-
-fn read_certificates(
-    section: &Section<'_>,
-    on: &[usize],
-    hosts: &[HostPattern],
-    context: &SiteContext<'_>,
-) -> Vec<Arc<Certificate>> {
-    let listeners: Vec<&Listener> = on.iter().filter_map(|index| context.listeners.get(*index)).collect();
-    let secure = listeners.iter().find(|listener| listener.tls.is_some());
-    let written = section.one_or_more("certificate", "site.certificate");
-    let is_missing = !section.has("certificate") || section.is_empty_list("certificate");
-    if let Some(listener) = secure.filter(|_| is_missing) {
-        let what = format!("the site is on the TLS listener {:?} and has no certificate", listener.name);
-        section.refuse(
-            "listener",
-            what,
-            "write certificate = { chain = \"../certs/site.crt\", key = \"../certs/site.key\" }",
-        );
-    }
-    if let (None, Some(plain)) = (secure, listeners.first().filter(|_| !written.is_empty())) {
-        let what = format!("certificate has no effect: listener {:?} does not speak TLS", plain.name);
-        section.refuse("certificate", what, "leave it out, or write tls = {} at the listener");
-    }
-    let mut certificates: Vec<Arc<Certificate>> = Vec::new();
-    for one in written {
-        let Some(read) = pairs::read(&one, hosts, context.judging) else { continue };
-        let kind = |certificate: &Certificate| certificate.pair.certified.key.algorithm();
-        if certificates.iter().any(|before| kind(before) == kind(&read)) {
-            let what = format!("{}: no client gets it: one before it has the same kind of key", read.chain.display());
-            one.refuse("chain", what, "leave one out: of ECDSA, RSA and Ed25519 a site has at most one each");
-        }
-        certificates.push(read);
-    }
-    certificates
 }
 
 fn upgrades(section: &Section<'_>) -> Vec<Arc<str>> {

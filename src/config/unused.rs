@@ -35,6 +35,17 @@ pub(super) fn warn(config: &Config, problems: &Problems) {
             );
         }
     }
+    let ordered: HashSet<usize> =
+        config.sites.iter().flat_map(|site| site.ordered.iter().map(|ordered| ordered.authority)).collect();
+    for (index, acme) in config.acme.iter().enumerate() {
+        if !ordered.contains(&index) {
+            warn(
+                &acme.at,
+                format!("no certificate is ordered from {:?}", acme.name),
+                "write certificate = { acme = \"…\" } at a [[site]], or leave it out",
+            );
+        }
+    }
     passthrough::warn_of_pools(config, problems);
     let pools: HashSet<usize> = config.sites.iter().flat_map(Site::pools).collect();
     for (index, pool) in config.pools.iter().enumerate() {

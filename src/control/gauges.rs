@@ -32,6 +32,7 @@ pub(crate) fn refresh(control: &Control) {
     }
     let admin = generation.snapshot.config.admin.tls.as_ref().map(|tls| valid(&tls.certificate));
     control.observer.metrics.certificate_valid(Config::OF_ADMIN, admin);
+    control.observer.metrics.order_failures(&control.acme.lock().failures());
     of_cluster(control);
     control.observer.metrics.log_dropped(&control.observer.logs.dropped());
 }

@@ -1,6 +1,7 @@
 //! What runs beside requests: life cycle and signals, reload, probes, DNS look-ups, operators' orders, and what is
 //! stored on disk. It has its own thread, so that it goes on when traffic does not.
 
+pub(crate) mod acme;
 pub(crate) mod actor;
 pub(crate) mod admin_sockets;
 pub(crate) mod changes;

@@ -25,8 +25,8 @@ use crate::config::{Changes, Problem};
 use crate::observe::notify::Notifier;
 use crate::proxy::accept::sockets::{Addresses, Inherited, Opened, kept_name};
 use crate::proxy::accept::threads::Threads;
+use crate::proxy::client::tls::Lasting;
 use crate::proxy::client::tls::digits::to_digits;
-use crate::proxy::client::tls::ticket_keys::TicketKeys;
 use crate::proxy::generation::{Generation, Prepared};
 use crate::traffic::generations;
 use crate::traffic::snapshot::{BuildInput, Secrets};
@@ -37,7 +37,7 @@ pub(crate) struct Reloader {
     path: PathBuf,
     control: Arc<Control>,
     threads: Arc<Threads>,
-    tickets: Arc<TicketKeys>,
+    lasting: Lasting,
     secret: [u8; 32],
     bound: HashSet<SocketAddr>,
     /// Those of `bound` whose sockets are of a socket unit of systemd.
@@ -83,7 +83,7 @@ impl Reloader {
             path: path.to_path_buf(),
             control: Arc::clone(control),
             threads: Arc::clone(threads),
-            tickets: first.tickets,
+            lasting: first.lasting,
             secret: first.secret,
             bound: HashSet::new(),
             lent: Arc::new(first.inherited.lent.clone()),
@@ -161,7 +161,7 @@ impl Reloader {
 
     /// What the next process needs to know the clients of this one.
     pub(crate) fn secrets_to_give(&self) -> HandedSecrets {
-        HandedSecrets { sessions: to_digits(&self.secret), tickets: self.tickets.to_give() }
+        HandedSecrets { sessions: to_digits(&self.secret), tickets: self.lasting.tickets.to_give() }
     }
 
     /// Stops to accept. `kept`: who waits is served by the next process, which gets the sockets from systemd; otherwise only
@@ -178,14 +178,14 @@ impl Reloader {
 
     /// Reads the files again, and prepares what they say. It may take as long as the disk does.
     pub(crate) fn reading(&self) -> impl FnOnce() -> Result<Candidate, Vec<Problem>> + Send + use<> {
-        let (path, control, tickets) = (self.path.clone(), Arc::clone(&self.control), Arc::clone(&self.tickets));
+        let (path, control, lasting) = (self.path.clone(), Arc::clone(&self.control), self.lasting.clone());
         move || {
             let before = control.current.load_full();
             let running = &before.snapshot.config;
             let mut config = config::load_after(&path, running).map_err(|errors| errors.0)?;
             config.warnings.extend(control.at_start.needs_restart(&config));
             let changes = config::changes(running, &config);
-            let prepared = Prepared::new(Arc::new(config), Some(&before), &tickets, &control.observer)?;
+            let prepared = Prepared::new(Arc::new(config), Some(&before), &lasting, &control.observer)?;
             Ok(Candidate { prepared, changes })
         }
     }
@@ -193,7 +193,7 @@ impl Reloader {
     /// Reads the files again that the running configuration names, and prepares what they change; nothing, where they hold what
     /// runs. It may take as long as the disk does.
     pub(crate) fn reading_again(&self) -> impl FnOnce() -> Result<Option<Candidate>, Vec<Problem>> + Send + use<> {
-        let (control, tickets) = (Arc::clone(&self.control), Arc::clone(&self.tickets));
+        let (control, lasting) = (Arc::clone(&self.control), self.lasting.clone());
         move || {
             let before = control.current.load_full();
             let running = &before.snapshot.config;
@@ -203,7 +203,7 @@ impl Reloader {
             if changes.is_empty() {
                 return Ok(None);
             }
-            let prepared = Prepared::new(Arc::new(config), Some(&before), &tickets, &control.observer)?;
+            let prepared = Prepared::new(Arc::new(config), Some(&before), &lasting, &control.observer)?;
             Ok(Some(Candidate { prepared, changes }))
         }
     }
@@ -264,7 +264,7 @@ impl Reloader {
         }
         let before = self.control.current.load_full();
         let config = Arc::clone(&before.snapshot.config);
-        match Prepared::new(config, Some(&before), &self.tickets, &self.control.observer) {
+        match Prepared::new(config, Some(&before), &self.lasting, &self.control.observer) {
             Ok(prepared) => {
                 self.swap(prepared, before.snapshot.generation, &before, Vec::new());
                 log::info!("the name {name} leads to {} now", list.join(", "));
@@ -280,7 +280,7 @@ impl Reloader {
     pub(crate) fn weights_changed(&mut self) -> Result<(), String> {
         let before = self.control.current.load_full();
         let config = Arc::clone(&before.snapshot.config);
-        let prepared = Prepared::new(config, Some(&before), &self.tickets, &self.control.observer);
+        let prepared = Prepared::new(config, Some(&before), &self.lasting, &self.control.observer);
         let prepared = prepared.map_err(|problems| problems.first().map_or_else(String::new, ToString::to_string))?;
         self.swap(prepared, before.snapshot.generation, &before, Vec::new());
         Ok(())

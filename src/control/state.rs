@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
+use super::acme::board::Board;
 use super::actor::OrderedBy;
 use super::changes::operations::Operations;
 use super::cluster::view::ClusterState;
@@ -110,6 +111,8 @@ pub(crate) struct Control {
     pub(crate) cluster: Mutex<Option<Box<ClusterState>>>,
     /// Have nodes probed at once.
     pub(crate) askers: Mutex<Vec<(Arc<str>, Asker)>>,
+    /// The certificates that are ordered from CAs. Whoever holds it takes no other lock of this room, and does not wait.
+    pub(crate) acme: Mutex<Board>,
     /// The pools that have no active node.
     pub(crate) outages: Mutex<Outages>,
     /// What Weir refused in the last minute.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use super::acme::entry::Entry;
 use super::cluster::view::NodeInCluster;
 use super::outages::consequence;
 use super::state::Control;
@@ -74,6 +75,7 @@ pub(crate) fn verdict(control: &Control) -> Verdict {
     reasons.extend(of_reload(control));
     reasons.extend(of_files(control));
     reasons.extend(of_certificates(&generation));
+    reasons.extend(of_orders(control));
     in_one_sentence(reasons, reminders::of(control, &generation))
 }
 
@@ -207,6 +209,26 @@ fn of_certificates(generation: &Generation) -> Vec<Found> {
         }
     };
     generation.snapshot.config.certificates().filter_map(one).collect()
+}
+
+/// Orders of certificates that do not succeed. A first failure of a renewal is no reason yet: there is a third of its life left.
+fn of_orders(control: &Control) -> Vec<Found> {
+    const MANY: u32 = 3;
+    let board = control.acme.lock();
+    let one = |entry: &Entry| {
+        let (site, why) = (&entry.site, entry.last.as_ref().and_then(|last| last.error.as_deref()));
+        match (entry.not_after(), why) {
+            (None, None) => {
+                Some(format!("{site} has no certificate yet: it is being ordered from {}", entry.authority))
+            }
+            (None, Some(why)) => Some(format!("{site} has no certificate yet: {why}")),
+            (Some(_), Some(why)) if entry.failures >= MANY => {
+                Some(format!("the certificate of {site} is not renewed: {why}"))
+            }
+            (Some(_), _) => None,
+        }
+    };
+    board.entries().filter_map(one).map(|what| (Health::Degraded, what)).collect()
 }
 
 /// A day in seconds.

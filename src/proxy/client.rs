@@ -2,6 +2,7 @@
 //!
 //! Body and answer are separate values, because both directions are used at the same time.
 
+pub(crate) mod challenges;
 pub(crate) mod h1;
 pub(crate) mod h2;
 pub(crate) mod hello;

@@ -164,6 +164,11 @@ async fn find_and_try<'r>(
     body: &mut Body<'_>,
     writer: &mut ResponseWriter<'_>,
 ) -> Result<Outcome<'r>, Refused> {
+    if let Some(file) = response.arrived.challenge_file() {
+        let page = LocalReply::file(file.as_bytes());
+        let answered = Box::pin(local_reply::of_route(&page, response, record, body, writer)).await;
+        return Ok(Outcome::answered_by_weir(answered));
+    }
     let site = response.arrived.find_site()?;
     record.site(site);
     site.is_believed()?;

@@ -22,6 +22,7 @@ use self::head_pool::HeadPool;
 use self::random_ids::RandomIds;
 use self::task_pool::TaskPool;
 use self::teaching::Teaching;
+use super::client::challenges::Challenges;
 use super::generation::Generation;
 use super::io::buffers::Buffers;
 use super::io::clock::{Clock, TICK};
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) start: Instant,
     /// SIGTERM was received.
     pub(crate) stopping: AtomicBool,
+    /// What CAs find that look whether a name is ours.
+    pub(crate) challenges: Arc<Challenges>,
     /// The number of open client connections.
     pub(crate) open: AtomicUsize,
     /// What another process has to know that takes over.

@@ -42,7 +42,7 @@ fn around(table: &str, key: &str, line: &str) -> String {
     let after = |place: &str, lines: &str| file.replace(place, &format!("{place}{lines}"));
     let in_pool = |lines: &str| after("port = 80\n", &format!("{lines}\n"));
     match table {
-        "" if ["node", "pool", "site"].contains(&key) => {
+        "" if ["acme", "node", "pool", "site"].contains(&key) => {
             format!("{line}\n[[listener]]\nname = \"http\"\nbind = \"127.0.0.1:8080\"\n")
         }
         "" => format!("{line}\n{file}"),
@@ -54,6 +54,15 @@ fn around(table: &str, key: &str, line: &str) -> String {
         "admin.certificate" => {
             let tls = "[admin.tls]\nchain = \"site.crt\"\nkey = \"site.key\"\nclient-ca = \"site.crt\"\n";
             format!("{tls}[[{table}]]\nname = \"anna\"\n{line}\n{file}")
+        }
+        "acme" => format!(
+            "[[acme]]\nname = \"ca\"\ndirectory = \"https://ca.test/dir\"\n{}\n{line}\n{file}",
+            beside(table, key)
+        ),
+        "site.certificate" => {
+            let acme = "[[acme]]\nname = \"ca\"\ndirectory = \"https://ca.test/dir\"\nchallenge = \"tls-alpn-01\"\n";
+            let file = after("bind = \"127.0.0.1:8080\"\n", "tls = {}\n");
+            format!("{acme}{file}[{table}]\nacme = \"ca\"\n{line}\n")
         }
         "listener" => after("bind = \"127.0.0.1:8080\"\n", &format!("{line}\n")),
         "listener.tls" => {
@@ -93,6 +102,7 @@ fn around(table: &str, key: &str, line: &str) -> String {
 /// What a table must say beside this key.
 fn beside(table: &str, key: &str) -> &'static str {
     match (table, key) {
+        ("acme", "dns-timeout") => "challenge = \"dns-01\"\ndns-set = [\"/bin/true\"]",
         ("cluster", "members-interval") => "members-from = [\"http://10.0.0.3:4200\"]",
         ("pool.sticky", "path" | "http-only" | "same-site") => "mode = \"cookie\"",
         ("pool.sticky", "failback-idle") => "failback = \"when-idle\"",

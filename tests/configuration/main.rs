@@ -632,7 +632,7 @@ fn with_key(table: &str, key: &str, value: &str, is_table: bool) -> String {
     match table {
         "" if is_table => line,
         "" => format!("{line}\n{nodes}"),
-        "listener" | "node" | "pool" | "site" => format!("[[{table}]]\n{line}\n"),
+        "acme" | "listener" | "node" | "pool" | "site" => format!("[[{table}]]\n{line}\n"),
         "listener.tls" => format!("[[listener]]\n[listener.tls]\n{line}\n"),
         "pool.nodes" => format!("{nodes}[[pool]]\nnodes = [{{ {line} }}]\n"),
         "pool.tls" if key != "verify" => {
@@ -645,6 +645,7 @@ fn with_key(table: &str, key: &str, value: &str, is_table: bool) -> String {
         "admin" | "admin.tls" | "cluster" | "cluster.database" | "dns" | "metrics" | "tracing" => {
             format!("[{table}]\n{line}\n")
         }
+        "acme.eab" => format!("[[acme]]\n[acme.eab]\n{line}\n"),
         "cluster.members" => format!("[cluster]\nmembers = [{{ {line} }}]\n"),
         "admin.certificate" | "admin.token" => format!("[[{table}]]\n{line}\n"),
         _ if table.starts_with("pool.") => format!("[[pool]]\n[{table}]\n{line}\n"),

@@ -65,10 +65,11 @@ impl Files {
             certificate(&directory.join("certs"), name);
         }
         rsa_certificate(&directory.join("certs"), "wrk-rsa");
-        for authorities in ["operators.pem", "partners.pem"] {
+        for authorities in ["house-ca.pem", "operators.pem", "partners.pem"] {
             fs::copy(directory.join("certs/wrk.crt"), directory.join("certs").join(authorities)).unwrap();
         }
         fs::write(directory.join("certs/partners.crl"), LIST).unwrap();
+        fs::write(directory.join("eab.key"), "c2l4dGVlbiBieXRlcyBvciBtb3Jl\n").unwrap();
         for page in ["403.json", "soon.html", "sorry.html"] {
             fs::write(directory.join("pages").join(page), "\n").unwrap();
         }
@@ -133,6 +134,10 @@ bind = "[::]:80"
 name = "https"
 bind = "0.0.0.0:443"
 tls = {}
+
+[[acme]]
+name = "letsencrypt"
+directory = "https://acme-v02.api.letsencrypt.org/directory"
 
 [[node]]
 name = "worker1"

@@ -9,8 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::Args;
 
 use super::files;
-use super::issue::{Authority, CertificateRequest, KeyKind, Made};
+use super::issue::{Authority, CertificateRequest, Made};
 use super::outcome::{Outcome, quoted};
+use crate::config::KeyType;
 use crate::config::certificate::{authority, day};
 
 /// `weir cert create`
@@ -24,7 +25,7 @@ pub(crate) struct Create {
     pub(super) out: PathBuf,
     /// An RSA key of 2048, 3072 or 4096 bits instead of ECDSA P-256
     #[arg(long, value_name = "BITS", num_args = 0..=1, default_missing_value = "2048", value_parser = rsa)]
-    pub(super) rsa: Option<KeyKind>,
+    pub(super) rsa: Option<KeyType>,
     /// How long the certificate is valid; some clients refuse more than 398 days
     #[arg(long, default_value_t = USUAL_DAYS, value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub(super) days: u32,
@@ -68,7 +69,7 @@ impl Create {
     pub(super) fn run(&self, now: SystemTime) -> Result<Outcome, String> {
         let request = CertificateRequest {
             hosts: self.hosts.clone(),
-            key: self.rsa.unwrap_or(KeyKind::EcdsaP256),
+            key: self.rsa.unwrap_or(KeyType::EcdsaP256),
             days: self.days,
         };
         let stem = self.stem();
@@ -92,7 +93,7 @@ impl Create {
 
     fn authority(
         &self,
-        key: KeyKind,
+        key: KeyType,
         now: SystemTime,
         texts: &mut Vec<(PathBuf, String, u32)>,
     ) -> Result<Option<Authority>, String> {
@@ -186,8 +187,13 @@ pub(crate) fn host(text: &str) -> Result<String, String> {
     Ok(name)
 }
 
-fn rsa(text: &str) -> Result<KeyKind, String> {
-    text.parse().ok().and_then(KeyKind::rsa).ok_or_else(|| "2048, 3072 or 4096 bits".into())
+fn rsa(text: &str) -> Result<KeyType, String> {
+    match text {
+        "2048" => Ok(KeyType::Rsa2048),
+        "3072" => Ok(KeyType::Rsa3072),
+        "4096" => Ok(KeyType::Rsa4096),
+        _ => Err("2048, 3072 or 4096 bits".into()),
+    }
 }
 
 fn file_name(text: &str) -> Result<String, String> {

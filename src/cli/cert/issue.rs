@@ -6,9 +6,12 @@ use std::time::{Duration, SystemTime};
 use aws_lc_rs::rand;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_RSA_SHA256, RsaKeySize, SanType, SerialNumber,
+    KeyUsagePurpose, SanType, SerialNumber,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::config::KeyType;
+use crate::config::certificate::new_key;
 
 /// What a new certificate is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,22 +19,9 @@ pub(super) struct CertificateRequest {
     /// Host names (a leading `*.` is allowed) and IP addresses. The first one is also the common name.
     pub(super) hosts: Vec<String>,
     /// The kind of its key.
-    pub(super) key: KeyKind,
+    pub(super) key: KeyType,
     /// How long it is valid.
     pub(super) days: u32,
-}
-
-/// The kinds of keys that are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum KeyKind {
-    /// Small and fast. Every client that speaks TLS 1.2 accepts it.
-    EcdsaP256,
-    /// 2048 bits, for old clients such as Java 6.
-    Rsa2048,
-    /// 3072 bits
-    Rsa3072,
-    /// 4096 bits
-    Rsa4096,
 }
 
 /// A new certificate and its key.
@@ -58,13 +48,13 @@ impl CertificateRequest {
     /// # Errors
     /// A text for the user: a name is no host name, or the authority's certificate is expired.
     pub(super) fn make(&self, authority: Option<&Authority>, now: SystemTime) -> Result<Made, String> {
-        let key = self.key.generate()?;
+        let key = new_key(self.key)?;
         let end = self.end(authority, now)?;
         let mut params = blank(self.hosts.first().map_or("", String::as_str), now, end)?;
         params.subject_alt_names = self.hosts.iter().map(|host| name(host)).collect::<Result<_, _>>()?;
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        if self.key != KeyKind::EcdsaP256 {
+        if self.key != KeyType::EcdsaP256 {
             // TLS 1.2 without forward secrecy encrypts with the key itself; old Java clients ask for it.
             params.key_usages.push(KeyUsagePurpose::KeyEncipherment);
         }
@@ -87,46 +77,13 @@ impl CertificateRequest {
     }
 }
 
-impl KeyKind {
-    /// RSA of this many bits.
-    pub(super) fn rsa(bits: u32) -> Option<Self> {
-        match bits {
-            2048 => Some(Self::Rsa2048),
-            3072 => Some(Self::Rsa3072),
-            4096 => Some(Self::Rsa4096),
-            _ => None,
-        }
-    }
-
-    /// The kind in the words of `weir cert inspect`.
-    pub(super) const fn words(self) -> &'static str {
-        match self {
-            Self::EcdsaP256 => "ECDSA P-256",
-            Self::Rsa2048 => "RSA 2048",
-            Self::Rsa3072 => "RSA 3072",
-            Self::Rsa4096 => "RSA 4096",
-        }
-    }
-
-    fn generate(self) -> Result<KeyPair, String> {
-        let rsa = |size| KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, size);
-        let key = match self {
-            Self::EcdsaP256 => KeyPair::generate(),
-            Self::Rsa2048 => rsa(RsaKeySize::_2048),
-            Self::Rsa3072 => rsa(RsaKeySize::_3072),
-            Self::Rsa4096 => rsa(RsaKeySize::_4096),
-        };
-        key.map_err(|error| format!("the key cannot be made: {error}"))
-    }
-}
-
 impl Authority {
     /// Makes a small CA that signs servers but no further CAs. Also returns what is to be written to its files.
     ///
     /// # Errors
     /// A text for the user, if the machine gives no random numbers.
-    pub(super) fn make(key: KeyKind, now: SystemTime) -> Result<(Self, Made), String> {
-        let pair = key.generate()?;
+    pub(super) fn make(key: KeyType, now: SystemTime) -> Result<(Self, Made), String> {
+        let pair = new_key(key)?;
         let end = now.checked_add(days(CA_DAYS)).ok_or("too many days")?;
         let mut params = blank("", now, end)?;
         // Two CAs of one name would confuse clients that trust both.

@@ -44,9 +44,9 @@ impl Leaf {
     /// label).
     pub fn covers(&self, host: &HostPattern) -> bool {
         match host {
-            HostPattern::Exact(host) => match unbracketed(host).parse::<IpAddr>() {
-                Ok(address) => self.names.iter().any(|name| name.parse() == Ok(address)),
-                Err(_) => self.names.iter().any(|name| covers_name(name, &host.to_ascii_lowercase())),
+            HostPattern::Exact(name) => match host.address() {
+                Some(address) => self.names.iter().any(|name| name.parse() == Ok(address)),
+                None => self.names.iter().any(|own| covers_name(own, &name.to_ascii_lowercase())),
             },
             HostPattern::Wildcard(parent) => {
                 let parent = parent.to_ascii_lowercase();
@@ -121,10 +121,6 @@ fn alternative_name(name: &GeneralName<'_>) -> Option<String> {
 
 fn common_name(subject: &X509Name<'_>) -> String {
     subject.iter_common_name().next().and_then(|name| name.as_str().ok()).map(clean).unwrap_or_default()
-}
-
-fn unbracketed(host: &str) -> &str {
-    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
 fn clean(text: &str) -> String {

@@ -192,4 +192,4 @@ fn labels(text: &[u8]) -> Vec<String> {
 }
 
 /// Four times the size of a bundle with all public CAs.
-pub(super) const LARGEST_FILE: u64 = 4 << 20;
+pub(crate) const LARGEST_FILE: u64 = 4 << 20;

@@ -10,7 +10,7 @@ use super::limits::{Access, Rate};
 use super::route::{Action, Route};
 use crate::config::certificate::Pair;
 use crate::config::hosts::HostPattern;
-use crate::config::text::choices::LogFormat;
+use crate::config::text::choices::{KeyType, LogFormat};
 use crate::config::text::errors::Place;
 
 /// `[[site]]`: host names on a listener, and where requests for them are sent.
@@ -29,9 +29,11 @@ pub struct Site {
     pub nameless: bool,
     /// TLS is passed through to the pool's nodes: the site has a pool and no certificate, and all its listeners speak TLS.
     pub passthrough: bool,
-    /// What the site shows, each with another kind of key; a client gets the first that it can use. At least one exactly when the
-    /// site is on a TLS listener and does not pass TLS through.
+    /// What the site shows, each with another kind of key; a client gets the first that it can use. At least one when the site is
+    /// on a TLS listener, does not pass TLS through, and `ordered` has none that is still to come.
     pub certificates: Vec<Arc<Certificate>>,
+    /// The certificates that Weir orders from a CA. Those that are there already are in `certificates` too.
+    pub ordered: Vec<Ordered>,
     /// Clients are asked for a certificate. All listeners of the site speak TLS then.
     pub client_auth: Option<Arc<ClientAuth>>,
     /// Index into [`Config::pools`](super::Config::pools): the pool for requests that no route takes. `None` when the
@@ -100,6 +102,28 @@ impl PartialEq for Certificate {
 }
 
 impl Eq for Certificate {}
+
+/// A certificate of a site that Weir orders itself, and renews.
+#[derive(Clone, Debug)]
+pub struct Ordered {
+    /// Index into [`Config::acme`](super::Config::acme).
+    pub authority: usize,
+    /// The kind of its key.
+    pub key_type: KeyType,
+    /// The file in the state directory that has its chain and its key.
+    pub file: PathBuf,
+    /// What that file holds. `None`: nothing that can be used.
+    pub known: Option<Known>,
+}
+
+/// A certificate that was ordered before.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The certificate and its key.
+    pub certificate: Arc<Certificate>,
+    /// The directory of the CA that it was ordered from, as the file says it.
+    pub directory: String,
+}
 
 /// Where log lines go.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Settings for the whole of Weir: listening addresses, logs, servers, DNS, and where spans go.
 
+pub(crate) mod acme;
 pub(crate) mod admin;
 pub(crate) mod admin_places;
 mod admin_tls;

@@ -17,6 +17,47 @@ pub enum Right {
     Operate,
 }
 
+/// How a CA is shown that a name is ours (RFC 8555 8, RFC 8737).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum AcmeChallenge {
+    /// It asks the name for a file, on port 80.
+    #[default]
+    #[strum(serialize = "http-01")]
+    Http01,
+    /// It does a TLS handshake with the name, on port 443.
+    #[strum(serialize = "tls-alpn-01")]
+    TlsAlpn01,
+    /// It asks DNS for a record that a program of the operator's makes for each order.
+    #[strum(serialize = "dns-01")]
+    Dns01,
+    /// It asks DNS for a record that the operator makes once.
+    #[strum(serialize = "dns-persist-01")]
+    DnsPersist01,
+}
+
+/// The kind of a private key that Weir makes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum KeyType {
+    /// ECDSA on the curve P-256: small and fast, and every client that speaks TLS 1.2 accepts it.
+    #[default]
+    #[strum(serialize = "ecdsa-p256")]
+    EcdsaP256,
+    /// ECDSA on the curve P-384.
+    #[strum(serialize = "ecdsa-p384")]
+    EcdsaP384,
+    /// RSA of 2048 bits, for old clients such as Java 6.
+    #[strum(serialize = "rsa-2048")]
+    Rsa2048,
+    /// RSA of 3072 bits.
+    #[strum(serialize = "rsa-3072")]
+    Rsa3072,
+    /// RSA of 4096 bits.
+    #[strum(serialize = "rsa-4096")]
+    Rsa4096,
+}
+
 /// How a node is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "kebab-case")]

@@ -23,7 +23,7 @@ pub fn reference() -> &'static [Key] {
 pub fn heading(table: &str) -> String {
     match table {
         "" => "the top level of a file".to_owned(),
-        "admin.certificate" | "admin.token" | "listener" | "node" | "pool" | "site" | "site.route" => {
+        "acme" | "admin.certificate" | "admin.token" | "listener" | "node" | "pool" | "site" | "site.route" => {
             format!("[[{table}]]")
         }
         _ => format!("[{table}]"),

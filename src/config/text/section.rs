@@ -247,7 +247,7 @@ impl<'a> Section<'a> {
                 self.problems.error(
                     value.at,
                     format!("{key} belongs in the main file"),
-                    "an included file holds listeners, nodes, pools and sites",
+                    "an included file holds listeners, nodes, pools, sites and CAs (acme)",
                 );
             }
         }

@@ -1,4 +1,4 @@
-//! Names of listeners, nodes, pools and sites: each must be unique, and a reference must use a known one.
+//! Names of listeners, nodes, pools, sites and CAs: each must be unique, and a reference must use a known one.
 
 use std::cell::Cell;
 use std::collections::HashMap;

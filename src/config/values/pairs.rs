@@ -22,6 +22,11 @@ impl<'a> KnownCertificates<'a> {
         let all = of_sites.chain(of_admin);
         Self(all.map(|certificate| (certificate.chain.as_path(), &certificate.pair)).collect())
     }
+
+    /// What the file held.
+    pub(crate) fn of_file(&self, chain: &Path) -> Option<&'a Pair> {
+        self.0.get(chain).copied()
+    }
 }
 
 /// By what time certificates are judged, and which ones are already known.
@@ -35,7 +40,7 @@ pub(crate) struct Judging<'a> {
 pub(crate) fn read(section: &Section<'_>, hosts: &[HostPattern], judging: Judging<'_>) -> Option<Arc<Certificate>> {
     let (chain, key) = (section.required_text("chain"), section.required_text("key"));
     let (chain, key) = (section.named_file(chain?.text), section.named_file(key?.text));
-    let known = judging.known.0.get(chain.as_path()).copied();
+    let known = judging.known.of_file(&chain);
     let inspection = certificate::inspect(&chain, &key, hosts, judging.now, known);
     let how_to_make = how_to_make(&chain, &key, hosts);
     for finding in inspection.findings {

@@ -13,6 +13,7 @@ use crate::control::store::state_dir::StateDir;
 use crate::observe::Observer;
 use crate::proxy::accept::sockets::{Inherited, Opened};
 use crate::proxy::client::tls;
+use crate::proxy::client::tls::Lasting;
 use crate::proxy::client::tls::digits::from_digits;
 use crate::proxy::client::tls::ticket_keys::TicketKeys;
 use crate::proxy::generation::{Generation, Prepared};
@@ -40,7 +41,7 @@ pub(crate) enum StartError {
 /// The first generation, prepared while nothing runs yet.
 pub(crate) struct FirstGeneration {
     pub(crate) generation: Arc<Generation>,
-    pub(crate) tickets: Arc<TicketKeys>,
+    pub(crate) lasting: Lasting,
     pub(super) secret: [u8; 32],
     pub(crate) state_dir: Option<StateDir>,
     pub(crate) stored: StoredOrders,
@@ -63,6 +64,7 @@ impl FirstGeneration {
         let problem = |what: String| StartError::Config(vec![Problem { at: at.clone(), what, advice: String::new() }]);
         let tickets = TicketKeys::given(&handed.tickets).map_or_else(TicketKeys::random, Ok);
         let tickets = Arc::new(tickets.map_err(problem)?);
+        let lasting = Lasting { tickets, challenges: Arc::default() };
         let new_secret = tls::secret().map_err(problem)?;
         let state_dir = open_state_dir(&config.state_dir);
         let stored = stored::load(&config.state_dir, state_dir.as_ref()).map_err(|(what, advice)| {
@@ -72,7 +74,7 @@ impl FirstGeneration {
         let new_secret = from_digits(&handed.sessions).unwrap_or(new_secret);
         let (secret, keeps_sessions) = secret(state_dir.as_ref(), new_secret);
         let secrets = Secrets::of(secret);
-        let prepared = Prepared::new(Arc::clone(&config), None, &tickets, observer).map_err(StartError::Config)?;
+        let prepared = Prepared::new(Arc::clone(&config), None, &lasting, observer).map_err(StartError::Config)?;
         let opened = bind_new(&config, &HashSet::new(), config.threads, &mut inherited).map_err(StartError::Bind)?;
         naming.prepare(&config).await.map_err(problem)?;
         let input = BuildInput {
@@ -83,7 +85,7 @@ impl FirstGeneration {
             weights: &stored.weights,
         };
         let generation = prepared.run(&input, observer);
-        Ok(Self { generation, tickets, secret, state_dir, stored, keeps_sessions, naming, opened, inherited })
+        Ok(Self { generation, lasting, secret, state_dir, stored, keeps_sessions, naming, opened, inherited })
     }
 }
 

@@ -29,7 +29,7 @@ use crate::control::state::{Control, ReloadRequest, UpgradeRequest, WeightsReque
 use crate::control::store::SLOW_DISK;
 use crate::control::store::audit::{self, Change};
 use crate::control::store::sessions;
-use crate::control::{gauges, operators};
+use crate::control::{acme, gauges, operators};
 use crate::observe::Observer;
 use crate::observe::notify::Notifier;
 use crate::proxy::accept::threads::Threads;
@@ -100,6 +100,7 @@ impl Running {
             refused_files: Mutex::default(),
             cluster: Mutex::default(),
             askers: Mutex::default(),
+            acme: Mutex::default(),
             outages: Mutex::default(),
             refusals: Mutex::default(),
             state_dir: first.state_dir.take(),
@@ -170,6 +171,7 @@ impl Running {
         self.sampling.second(&self.control, &gone);
         self.control.refusals.lock().second(&generation, now);
         cluster::every_second(&self.control);
+        acme::every_second(&self.control);
         self.orders_due |= operators::upkeep(&self.control);
         self.write_orders();
         self.tell_of_slow_reading();
@@ -207,6 +209,7 @@ fn shared(config: &Config, first: &FirstGeneration, observer: &Arc<Observer>) ->
         start: Instant::now(),
         stopping: AtomicBool::new(false),
         teaching: Teaching::default(),
+        challenges: Arc::clone(&first.lasting.challenges),
         open: AtomicUsize::new(0),
         connections: AtomicU64::new(0),
         idle: Mutex::new(vec![HashMap::new(); config.threads]),

@@ -118,7 +118,12 @@ impl StateDir {
         self.behind.lock().contains(&name)
     }
 
-    fn replace<T>(&self, name: &str, content: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> io::Result<T> {
+    /// Replaces a file with what `content` writes. It is on disk when this returns. A failure is the caller's to tell.
+    pub(crate) fn replace<T>(
+        &self,
+        name: &str,
+        content: impl FnOnce(&mut dyn Write) -> io::Result<T>,
+    ) -> io::Result<T> {
         let _one = self.writing.lock();
         let (path, unfinished) = (self.path.join(name), self.unfinished(name));
         let written = write_all(&unfinished, content)
@@ -130,6 +135,22 @@ impl StateDir {
             })?;
         self.sync()?;
         Ok(written)
+    }
+
+    /// Gives a file another name, in place of what has that name.
+    pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let (from, to) = (self.path.join(from), self.path.join(to));
+        fs::rename(&from, &to).map_err(|error| about(&to, &error))?;
+        self.sync()
+    }
+
+    /// Whether so many bytes can be written now.
+    pub(crate) fn has_room_for(&self, bytes: usize) -> io::Result<()> {
+        let _one = self.writing.lock();
+        let probe = self.unfinished("probe");
+        let written = write_all(&probe, |out| out.write_all(&vec![0; bytes]));
+        let _ = fs::remove_file(&probe);
+        written.map_err(|error| about(&self.path, &error))
     }
 
     /// The bytes of a file. `None` when there is no such file.

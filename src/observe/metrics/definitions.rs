@@ -31,6 +31,18 @@ pub const DEFINITIONS: &[Definition] = &[
         "When that certificate began to be valid, in Unix seconds: with its end it tells the length of its life",
     ),
     (
+        "weir_certificate_order_failures",
+        "gauge",
+        "site",
+        "How many orders of the site's certificate have failed since one succeeded. Only where a CA is named (acme)",
+    ),
+    (
+        "weir_certificate_orders_total",
+        "counter",
+        "site,result",
+        "Orders of the site's certificate; result is ok or failed. Only where a CA is named (acme)",
+    ),
+    (
         "weir_cluster_member",
         "gauge",
         "node",

@@ -64,11 +64,15 @@ pub(super) struct MetricVecs {
     pub(super) upstream_seconds: HistogramVec,
 }
 
-/// From when to when each certificate is valid.
+/// From when to when each certificate is valid, and how orders of new ones go.
 #[derive(Clone, Debug)]
 pub(super) struct Certificates {
     not_before: IntGaugeVec,
     expiry: IntGaugeVec,
+    /// By site: how many orders failed since one succeeded.
+    pub(super) order_failures: IntGaugeVec,
+    /// By site and result.
+    pub(super) orders: IntCounterVec,
 }
 
 impl Certificates {
@@ -77,6 +81,8 @@ impl Certificates {
         Self {
             not_before: gauge("weir_certificate_not_before_timestamp_seconds"),
             expiry: gauge("weir_certificate_expiry_timestamp_seconds"),
+            order_failures: gauge("weir_certificate_order_failures"),
+            orders: register(registry, "weir_certificate_orders_total", IntCounterVec::new),
         }
     }
 

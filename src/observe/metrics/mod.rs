@@ -17,6 +17,7 @@ mod spans;
 mod tally;
 mod word_counts;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -166,6 +167,19 @@ impl Metrics {
     /// From when to when a certificate is valid that is no site's, in Unix seconds; none where there is none (any more).
     pub fn certificate_valid(&self, whose: &str, unix: Option<(i64, i64)>) {
         self.vecs.certificates.set(whose, unix);
+    }
+
+    /// The certificate of a site was ordered, or could not be.
+    pub fn ordered(&self, site: &str, given: bool) {
+        let result = if given { "ok" } else { "failed" };
+        self.vecs.certificates.orders.with_label_values(&[site, result]).inc();
+    }
+
+    /// Sets for each site whose certificate is ordered how many orders failed since one succeeded.
+    pub fn order_failures(&self, sites: &BTreeMap<Arc<str>, u32>) {
+        let gauge = &self.vecs.certificates.order_failures;
+        gauge.reset();
+        sites.iter().for_each(|(site, failures)| gauge.with_label_values(&[&**site]).set(i64::from(*failures)));
     }
 
     /// Sets the lines lost so far of each log. `logs` must name every open log: one that is missing loses its series.

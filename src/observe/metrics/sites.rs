@@ -199,6 +199,9 @@ impl RemoveSeries for SiteCounters {
         for word in self.refusals.keys() {
             let _ = vecs.refusals.remove_label_values(&[site, word]);
         }
+        for result in ["ok", "failed"] {
+            let _ = vecs.certificates.orders.remove_label_values(&[site, result]);
+        }
     }
 }
 

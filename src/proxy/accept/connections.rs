@@ -267,6 +267,9 @@ async fn shake_hands(
         _ => "TLSv1.2",
     };
     listener.counters.shaken(version, hello.resumed(), hello.group());
+    if hello.is_look() {
+        return None;
+    }
     let http2 = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
     let site = hello.site().and_then(|site| listener_ref.generation.snapshot.config.sites.get(site));
     let chain = stream.get_ssl().and_then(TlsRef::peer_cert_chain_der).unwrap_or_default();

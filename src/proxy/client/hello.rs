@@ -36,6 +36,8 @@ enum RequestedName {
     /// The ClientHello was not read.
     #[default]
     Nothing,
+    /// None: a CA looks whether a name is ours.
+    Look,
     NoName,
     Name(Box<str>),
     /// A name that no site has.
@@ -80,6 +82,16 @@ impl Hello {
         })
     }
 
+    /// Notes of the handshake that this thread runs now that it is a CA's look at a name.
+    pub(super) fn looked_at() {
+        HELLO.with_borrow_mut(|now| now.requested = RequestedName::Look);
+    }
+
+    /// Whether it is a CA's look at a name. It has ended then.
+    pub(crate) const fn is_look(&self) -> bool {
+        matches!(self.requested, RequestedName::Look)
+    }
+
     /// The site of the handshake that this thread runs now, or none; nothing before its ClientHello was read.
     pub(super) fn site_now() -> Option<Option<usize>> {
         HELLO.with_borrow(|now| match now.requested {
@@ -121,6 +133,7 @@ impl Hello {
             RequestedName::NoName => NoHandshake { what: format!("no server name; {}", why.what), ..why },
             RequestedName::Name(name) => NoHandshake { what: format!("server name {name}; {}", why.what), ..why },
             RequestedName::Unknown(name) => NoHandshake::unknown_name(name),
+            RequestedName::Look => NoHandshake::not_ordered(),
         }
     }
 }

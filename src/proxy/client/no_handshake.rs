@@ -11,28 +11,35 @@ pub(crate) struct NoHandshake {
 }
 
 /// All words, in alphabetical order.
-pub(crate) const WORDS: [&str; 13] = [
+pub(crate) const WORDS: [&str; 15] = [
     "below-min-version",
     "certificate-not-believed",
     "client-alert",
     "client-certificate",
     "client-left",
     "malformed",
+    "no-certificate",
     "no-common-cipher",
     "no-common-group",
     "no-common-signature",
     "no-tls",
+    "not-ordered",
     "old-version",
     "timeout",
     "unknown-name",
 ];
 
 /// What rustls's errors have in them, the word of the reason, and its sentence. The first row that is found counts.
-const ROWS: [(&str, &str, &str); 17] = [
+const ROWS: [(&str, &str, &str); 18] = [
     (
         "UnsupportedCertVersion",
         "client-certificate",
         "the client's certificate is of X.509 version 1 or 2, which TLS here cannot use: have it signed anew as version 3",
+    ),
+    (
+        "no server certificate chain resolved",
+        "no-certificate",
+        "the site has no certificate yet; Weir orders one: weir cert status",
     ),
     ("InvalidContentType", "no-tls", "the client spoke plain HTTP, or something else that is no TLS"),
     // rustls looks for signature schemes before it looks at the version, and a ClientHello of TLS 1.1 has none.
@@ -117,6 +124,12 @@ impl NoHandshake {
         Self { word: "timeout", what: "timed out".to_owned() }
     }
 
+    /// A CA, or somebody who does as one, looked at a name that is not being ordered.
+    pub(crate) fn not_ordered() -> Self {
+        let what = "it asked for acme-tls/1 alone, as CAs do, and no certificate for this name is being ordered";
+        Self { word: "not-ordered", what: what.to_owned() }
+    }
+
     /// The client asked for a name that no site has.
     pub(crate) fn unknown_name(name: &str) -> Self {
         Self { word: "unknown-name", what: format!("no site of this listener has the server name {name}") }
@@ -143,7 +156,7 @@ mod tests {
             assert_eq!((told.word, &*told.what), (word, what), "{error}");
             assert!(WORDS.contains(&told.word));
         }
-        let own = [NoHandshake::timed_out(), NoHandshake::unknown_name("a.test")];
+        let own = [NoHandshake::timed_out(), NoHandshake::not_ordered(), NoHandshake::unknown_name("a.test")];
         assert!(own.iter().all(|told| WORDS.contains(&told.word)));
     }
 }

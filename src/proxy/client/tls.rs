@@ -19,10 +19,19 @@ use self::asking::{Asking, Believed};
 use self::listed::Listed;
 use self::site_tickets::SiteTickets;
 use self::ticket_keys::TicketKeys;
+use super::challenges;
+use super::challenges::Challenges;
 use super::hello::{self, Hello};
 use crate::config;
-use crate::config::{AdminTls, Config, TlsVersion};
+use crate::config::{AcmeChallenge, AdminTls, Config, TlsVersion};
 use crate::traffic::routing::sites::Sites;
+
+/// What handshakes of all generations share.
+#[derive(Clone)]
+pub(crate) struct Lasting {
+    pub(crate) tickets: Arc<TicketKeys>,
+    pub(crate) challenges: Arc<Challenges>,
+}
 
 /// The secret for hashing session ids. It is new with every start.
 pub(crate) fn secret() -> Result<[u8; 32], String> {
@@ -55,7 +64,7 @@ pub(crate) fn server_config(
     config: &Config,
     index: usize,
     hosts: &Sites,
-    (tickets, believed): (&Arc<TicketKeys>, &[Option<Arc<Believed>>]),
+    (Lasting { tickets, challenges }, believed): (&Lasting, &[Option<Arc<Believed>>]),
 ) -> Result<Option<Arc<ServerConfig>>, String> {
     let Some(listener) = config.listeners.get(index) else { return Ok(None) };
     let Some(tls) = &listener.tls else { return Ok(None) };
@@ -69,9 +78,13 @@ pub(crate) fn server_config(
         true => builder.with_client_cert_verifier(Arc::new(Asking::new(believed.to_vec(), provider))),
         false => builder.with_no_client_auth(),
     };
-    let mut server = builder.with_cert_resolver(Arc::new(ByServerName { hosts: hosts.clone(), keys }));
+    let is_looked_at = config.acme.iter().any(|acme| acme.challenge == AcmeChallenge::TlsAlpn01);
+    let challenges = is_looked_at.then(|| Arc::clone(challenges));
+    let mut server = builder.with_cert_resolver(Arc::new(ByServerName { hosts: hosts.clone(), keys, challenges }));
+    let protocols: [(bool, &[u8]); 3] =
+        [(listener.http2, b"h2"), (true, b"http/1.1"), (is_looked_at, challenges::PROTOCOL)];
     server.alpn_protocols =
-        if listener.http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
+        protocols.into_iter().filter(|(offered, _)| *offered).map(|(_, name)| name.to_vec()).collect();
     server.ignore_client_order = true;
     server.ticketer = match asks {
         true => Arc::new(SiteTickets::new(Arc::clone(tickets), believed.to_vec())),
@@ -140,12 +153,18 @@ impl Keys {
 struct ByServerName {
     hosts: Sites,
     keys: Vec<Keys>,
+    /// `Some`: CAs may look whether a name is ours.
+    challenges: Option<Arc<Challenges>>,
 }
 
 impl ResolvesServerCert for ByServerName {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         // As in Host, the name may end with a dot: RFC 6066 forbids it, but some clients send it.
         let name = hello.server_name().map(|name| name.strip_suffix('.').unwrap_or(name));
+        if let Some(challenges) = self.challenges.as_ref().filter(|_| challenges::is_look(&hello)) {
+            Hello::looked_at();
+            return challenges.certificate(name);
+        }
         let site = Hello::requested(name, |came_to| self.hosts.of_hello(name.map(str::as_bytes), came_to));
         self.keys.get(site?)?.fit_for(&hello)
     }

@@ -32,6 +32,11 @@ impl<'r> Arrived<'r> {
         if sited.site().passthrough { Err(Refusal::UnknownHost) } else { Ok(sited) }
     }
 
+    /// The file that a CA asks for, which looks whether a name is ours. The name may have no site here, or one that redirects.
+    pub(crate) fn challenge_file(&self) -> Option<Arc<str>> {
+        self.connection.worker().shared.challenges.file(self.head.target())
+    }
+
     fn asked(&self) -> Url<'_> {
         asked(&self.listener_ref.generation, self.listener_ref.listener, &self.forwarded(), self.head)
     }

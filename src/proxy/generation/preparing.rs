@@ -15,8 +15,8 @@ use crate::observe::access_log::{AccessLog, Format};
 use crate::observe::logs::{Destination, LogQueue};
 use crate::observe::spans::{Settings, SpanQueue};
 use crate::proxy::client::tls;
+use crate::proxy::client::tls::Lasting;
 use crate::proxy::client::tls::asking::Believed;
-use crate::proxy::client::tls::ticket_keys::TicketKeys;
 use crate::proxy::node::{NodeTls, verify};
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::retry;
@@ -47,7 +47,7 @@ impl Prepared {
     pub(crate) fn new(
         config: Arc<Config>,
         before: Option<&Generation>,
-        tickets: &Arc<TicketKeys>,
+        lasting: &Lasting,
         observer: &Observer,
     ) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
@@ -60,7 +60,7 @@ impl Prepared {
             .map(|index| {
                 let hosts = snapshot::hosts_of(&config, index);
                 or_problem(
-                    tls::server_config(&config, index, &hosts, (tickets, &believed)),
+                    tls::server_config(&config, index, &hosts, (lasting, &believed)),
                     &config.listeners[index].at,
                     &mut problems,
                 )

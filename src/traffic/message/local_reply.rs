@@ -59,6 +59,11 @@ impl<'a> LocalReply<'a> {
         Self { content_type, ..Self::bare(answer.status, body) }
     }
 
+    /// A file without a media type of its own, for this one client now.
+    pub const fn file(content: &'a [u8]) -> Self {
+        Self { content_type: Some("application/octet-stream"), no_store: true, ..Self::bare(200, content) }
+    }
+
     /// A redirect.
     pub fn redirect(status: u16, location: &'a [u8]) -> Self {
         Self { location: Some(location), ..Self::bare(status, b"") }

@@ -5,7 +5,6 @@ mod trouble;
 mod unprobed;
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::resolved::Resolved;
@@ -91,38 +90,8 @@ pub(in crate::traffic) fn configuration(nodes: usize, pool: config::Pool) -> Con
         port_offset: 0,
         at: Place::default(),
     };
-    Config {
-        files: Vec::new(),
-        texts: Default::default(),
-        named_files: Vec::new(),
-        state_dir: PathBuf::new(),
-        threads: 1,
-        start_timeout: Duration::ZERO,
-        stop_timeout: Duration::ZERO,
-        admin: config::Admin {
-            bind: (Ipv4Addr::LOCALHOST, 9180).into(),
-            socket: config::AdminSocket::Off,
-            hosts: Vec::new(),
-            tokens: Vec::new(),
-            tls: None,
-            certificates: Vec::new(),
-            at: Place::default(),
-        },
-        metrics: None,
-        dns: config::Dns::default(),
-        tracing: None,
-        cluster: None,
-        listeners: Vec::new(),
-        nodes: (0..nodes).map(node).collect(),
-        pools: vec![pool],
-        sites: Vec::new(),
-        logs: config::Logs {
-            access: config::LogTarget::Off,
-            error: config::LogTarget::Off,
-            format: config::LogFormat::Combined,
-        },
-        warnings: Vec::new(),
-    }
+    let (nodes, pools) = ((0..nodes).map(node).collect(), vec![pool]);
+    Config { threads: 1, nodes, pools, ..config::empty() }
 }
 
 pub(in crate::traffic) fn at(seconds: u64) -> Tick {

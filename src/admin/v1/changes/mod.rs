@@ -4,6 +4,7 @@ mod change;
 mod log_level;
 mod orders;
 mod reload;
+mod renew;
 mod upgrade;
 mod weight;
 
@@ -24,4 +25,5 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Control>> {
         .routes(routes!(log_level::log_level, log_level::set_log_level))
         .routes(routes!(reload::reload))
         .routes(routes!(upgrade::upgrade))
+        .routes(routes!(renew::renew))
 }

@@ -23,13 +23,14 @@ use crate::cli::times::unix;
 const CONFIGURATION: &str = "configuration.json";
 
 /// What is asked of Weir, and the file that it becomes.
-const ASKED: [(&str, Method, &str); 13] = [
+const ASKED: [(&str, Method, &str); 14] = [
     ("status.json", Method::GET, "/api/v1/status"),
     ("nodes.json", Method::GET, "/api/v1/nodes"),
     ("pools.json", Method::GET, "/api/v1/pools"),
     ("sites.json", Method::GET, "/api/v1/sites"),
     ("listeners.json", Method::GET, "/api/v1/listeners"),
     ("certificates.json", Method::GET, "/api/v1/certificates"),
+    ("certificate-orders.json", Method::GET, "/api/v1/certificates/orders"),
     ("sessions.json", Method::GET, "/api/v1/sessions"),
     ("events.json", Method::GET, "/api/v1/events?limit=1000"),
     ("reloads.json", Method::GET, "/api/v1/reloads"),

@@ -33,6 +33,7 @@ pub(super) static REFERENCE: &[Key] = &[
     key("", "metrics", Form::Table(false), "off", "an address of its own for metrics"),
     key("", "dns", Form::Table(false), "see there", "which servers resolve the nodes' names"),
     key("", "tracing", Form::Table(false), "off", "where the spans of requests go"),
+    key("", "acme", Form::Table(true), "`[]`", "CAs that Weir orders the certificates of sites from, and renews them (ACME)"),
     key("", "listener", Form::Table(true), REQUIRED, "addresses and ports that Weir accepts on"),
     key("", "node", Form::Table(true), "`[]`", "server processes behind Weir"),
     key("", "pool", Form::Table(true), "`[]`", "nodes that share the work, and how"),
@@ -69,6 +70,21 @@ pub(super) static REFERENCE: &[Key] = &[
     key("tracing", "timeout", TIME, "`\"10s\"`", "how long the collector may take for one batch"),
     key("tracing", "batch-size", Form::Integer(1, 10_000), "`512`", "the most spans in one batch"),
     key("tracing", "queue", Form::Size(16 << 10, 1 << 30), "`\"4MiB\"`", "how many bytes of spans may wait; a span that finds no room is lost, and counted"),
+
+    key("acme", "name", NAME, REQUIRED, "unique among them; a site names it in its `certificate`"),
+    key("acme", "directory", Form::Text("URL"), REQUIRED, "where the CA tells what it offers, such as `https://acme-v02.api.letsencrypt.org/directory`"),
+    key("acme", "challenge", Form::Choice(choices::AcmeChallenge::VARIANTS), "`\"http-01\"`", "how the CA is shown that a name is yours: it asks the name for a file on port 80 (`http-01`), or does a TLS handshake on port 443 (`tls-alpn-01`), which Weir answers both itself; or asks DNS for a record that `dns-set` makes each time (`dns-01`) or that you make once (`dns-persist-01`)"),
+    key("acme", "contact", Form::List("mail addresses"), "none", "where the CA may write to"),
+    key("acme", "accept-terms", Form::Flag, "`false`", "whether you agree to the CA's terms of service; most public CAs have some, and give no certificate without"),
+    key("acme", "eab", Form::Table(false), "none", "the account that you have with the CA already, where it wants one (external account binding)"),
+    key("acme", "ca", Form::Text("PEM file"), "the system's", "the CAs that may have signed the certificate of the CA's own HTTPS, for one of your own house"),
+    key("acme", "profile", Form::Text("text"), "the CA's default", "the kind of certificate, where the CA offers several, such as `shortlived`"),
+    key("acme", "dns-set", Form::List("a program and its arguments"), "required with `dns-01`", "makes a TXT record: `$CERTBOT_DOMAIN` and `$CERTBOT_VALIDATION` say for which name and with which text, as for hooks of certbot, and `$WEIR_RECORD` is its whole name. It ends when the record can be seen"),
+    key("acme", "dns-remove", Form::List("a program and its arguments"), "none", "removes it again; `$CERTBOT_AUTH_OUTPUT` is what `dns-set` wrote"),
+    key("acme", "dns-timeout", TIME, "`\"5m\"`", "how long one of these programs may run"),
+
+    key("acme.eab", "kid", Form::Text("text"), REQUIRED, "the name of the key that the CA gave you"),
+    key("acme.eab", "hmac-file", Form::Text("file"), REQUIRED, "holds the key, in base64 as the CA gave it"),
 
     key("listener", "name", NAME, REQUIRED, "unique among listeners"),
     key("listener", "bind", Form::Text("address:port"), REQUIRED, "`\"0.0.0.0:80\"` for all of IPv4, `\"[::]:80\"` for all of IPv6"),
@@ -245,8 +261,10 @@ pub(super) static REFERENCE: &[Key] = &[
     key("site", "error-log", LOG, "the top level's", "where error lines of this site go"),
     key("site", "log-format", FORMATS, "the top level's", "the form of this site's access lines"),
 
-    key("site.certificate", "chain", Form::Text("PEM file"), REQUIRED, "the site's certificate, followed by those that signed it"),
-    key("site.certificate", "key", Form::Text("PEM file"), REQUIRED, "the private key of the certificate, not encrypted"),
+    key("site.certificate", "chain", Form::Text("PEM file"), "required without `acme`", "the site's certificate, followed by those that signed it"),
+    key("site.certificate", "key", Form::Text("PEM file"), "required without `acme`", "the private key of the certificate, not encrypted"),
+    key("site.certificate", "acme", Form::Text("CA name"), "none", "instead of both: Weir orders the certificate from this CA, for all `hosts` of the site, and renews it. Until it has come, handshakes of the site fail"),
+    key("site.certificate", "key-type", Form::Choice(choices::KeyType::VARIANTS), "`\"ecdsa-p256\"`", "with `acme`: the kind of its key"),
 
     key("site.client-auth", "ca", Form::Text("PEM file"), REQUIRED, "the CAs whose client certificates are believed"),
     key("site.client-auth", "mode", Form::Choice(choices::ClientAuthMode::VARIANTS), "`\"required\"`", "whether a client must show one; one that is not believed is refused either way, with 400 and the reason"),
