@@ -186,7 +186,7 @@ fn certificates(config: &Config, now: SystemTime) -> String {
         (vec![site.name.to_string(), chain, certificate.pair.leaf.key.clone(), expiry], from.into_iter().collect())
     });
     let to_come = config.sites.iter().flat_map(|site| {
-        let missing = site.ordered.iter().filter(|ordered| ordered.known.is_none());
+        let missing = site.ordered.iter().filter(|ordered| ordered.shown.is_none());
         missing.map(move |ordered| {
             let expected = format!("is ordered from {}", authority(config, ordered));
             let file = ordered.file.display().to_string();

@@ -7,7 +7,7 @@ use rustls_pki_types::CertificateDer;
 
 use super::certificate::day;
 use super::explain::{Effective, explain};
-use super::model::{Admin, Certificate, Config, ErrorPage, Member, NodeTls, Pool, Site, Verify};
+use super::model::{Acme, Admin, Certificate, Config, ErrorPage, Member, NodeTls, Pool, Site, Verify};
 
 /// How much of a value is shown.
 const SHOWN: usize = 60;
@@ -39,6 +39,7 @@ pub fn changes(before: &Config, now: &Config) -> Changes {
     changes.extend(tls_of_pools(before, now));
     changes.extend(of_sites(before, now));
     changes.extend(of_admin(&before.admin, &now.admin));
+    changes.extend(of_authorities(before, now));
     changes.extend(new.missing_of(&old).map(|subject| format!("{subject} removed")));
     Changes(changes)
 }
@@ -200,16 +201,18 @@ fn certificates(old: &Site, new: &Site) -> Vec<String> {
             None => None,
         }
     });
-    let is_gone = |before: &&Arc<Certificate>| {
-        old.ordered.iter().any(|ordered| ordered.file == before.chain)
-            && new.ordered.iter().any(|ordered| ordered.file == before.chain && ordered.known.is_none())
-    };
-    let gone = old
-        .certificates
-        .iter()
-        .filter(is_gone)
-        .map(|before| format!("{} holds no certificate any more", before.chain.display()));
-    told.chain(gone).map(|what| format!("site {}: {what}", new.name)).collect()
+    let files = new.ordered.iter().filter_map(|now| {
+        let before = old.ordered.iter().find(|before| before.file == now.file)?;
+        let what = match (&before.known, &now.known) {
+            (Some(_), None) => "holds no certificate any more that can be used; that of before goes on",
+            (None, Some(known)) if before.shown.as_ref().is_some_and(|shown| **shown == *known.certificate) => {
+                "holds its certificate again"
+            }
+            _ => return None,
+        };
+        Some(format!("{} {what}", now.file.display()))
+    });
+    told.chain(files).map(|what| format!("site {}: {what}", new.name)).collect()
 }
 
 fn another(before: &Certificate, after: &Certificate) -> Option<String> {
@@ -257,6 +260,21 @@ fn of_admin(old: &Admin, new: &Admin) -> Vec<String> {
         }
     }
     changes
+}
+
+/// What of the CAs that certificates are ordered from changes without a changed value.
+fn of_authorities(before: &Config, now: &Config) -> Vec<String> {
+    let old: HashMap<&str, &Acme> = before.acme.iter().map(|acme| (&*acme.name, acme)).collect();
+    let kept = now.acme.iter().filter_map(|acme| Some((*old.get(&*acme.name)?, acme)));
+    let of_one = |(old, new): (&Acme, &Acme)| {
+        let key = |acme: &Acme| acme.external_account.as_ref().map(|account| Arc::clone(&account.key));
+        let other_key = key(old).zip(key(new)).is_some_and(|(old, new)| old != new);
+        let other_roots = old.roots.as_ref().zip(new.roots.as_ref()).is_some_and(|(old, new)| old != new);
+        let key = other_key.then(|| format!("acme {}: another key of its account (eab)", new.name));
+        let roots = other_roots.then(|| format!("acme {}: other CAs are believed of its HTTPS", new.name));
+        [key, roots].into_iter().flatten()
+    };
+    kept.flat_map(of_one).collect()
 }
 
 fn client_auth(old: &Site, new: &Site) -> Option<String> {

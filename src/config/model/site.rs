@@ -32,7 +32,7 @@ pub struct Site {
     /// What the site shows, each with another kind of key; a client gets the first that it can use. At least one when the site is
     /// on a TLS listener, does not pass TLS through, and `ordered` has none that is still to come.
     pub certificates: Vec<Arc<Certificate>>,
-    /// The certificates that Weir orders from a CA. Those that are there already are in `certificates` too.
+    /// The certificates that Weir orders from a CA. What of them is shown is in `certificates` too.
     pub ordered: Vec<Ordered>,
     /// Clients are asked for a certificate. All listeners of the site speak TLS then.
     pub client_auth: Option<Arc<ClientAuth>>,
@@ -114,6 +114,8 @@ pub struct Ordered {
     pub file: PathBuf,
     /// What that file holds. `None`: nothing that can be used.
     pub known: Option<Known>,
+    /// What clients get. `None`: nothing yet. It is what the file holds, or held before.
+    pub shown: Option<Arc<Certificate>>,
 }
 
 /// A certificate that was ordered before.

@@ -42,7 +42,7 @@ pub(super) fn read(
     for one in written {
         let (key, shown, kind) = if one.has("acme") {
             let Some(ordered) = ordered::read(&one, hosts, (name, context)) else { continue };
-            certificates.extend(ordered.known.as_ref().map(|known| Arc::clone(&known.certificate)));
+            certificates.extend(ordered.shown.clone());
             let (shown, kind) = (ordered.file.display().to_string(), algorithm(ordered.key_type));
             all_ordered.push(ordered);
             ("acme", shown, kind)

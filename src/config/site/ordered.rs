@@ -29,6 +29,8 @@ const FOLDER: &str = "certificates";
 /// What stands before the URL of the CA's directory, in the first line of a file.
 const FROM: &str = "Ordered by Weir from ";
 
+const ANOTHER: &str = "Weir orders another one: weir cert status";
+
 /// The first line of a file with a certificate of this CA.
 pub(crate) fn first_line(directory: &str) -> String {
     format!("{FROM}{directory}")
@@ -50,7 +52,12 @@ pub(super) fn read(
     let file = context.state_dir.join(FOLDER).join(format!("{site}.{word}.pem"));
     section.problems.note_file(&file);
     let known = known(section, &file, hosts, context);
-    Some(Ordered { authority, key_type, file, known })
+    let shown = known.as_ref().map(|known| Arc::clone(&known.certificate)).or_else(|| {
+        // What a file has lost is not lost as long as Weir runs.
+        let pair = context.judging.known.of_file(&file)?.clone();
+        Some(Arc::new(Certificate { chain: file.clone(), key: file.clone(), pair }))
+    });
+    Some(Ordered { authority, key_type, file, known, shown })
 }
 
 /// Whether the CA can be shown that these names are ours.
@@ -89,17 +96,19 @@ fn known(section: &Section<'_>, file: &Path, hosts: &[HostPattern], context: &Ce
     }
     let before = context.judging.known.of_file(file);
     let inspection = certificate::inspect(file, file, &[], context.judging.now, before);
-    let mut said: Vec<String> = inspection.findings.into_iter().map(|finding| finding.what).collect();
+    let at = || section.place_of("acme");
+    let warn = |what: &str, advice: &str| {
+        section.problems.warning(at(), format!("{}: {what}", file.display()), advice.to_owned());
+    };
+    for finding in &inspection.findings {
+        warn(&finding.what, if finding.fatal { ANOTHER } else { &finding.advice });
+    }
     if let Some(pair) = &inspection.pair {
         let missing: Vec<String> =
             hosts.iter().filter(|host| !pair.leaf.covers(host)).map(ToString::to_string).collect();
         if !missing.is_empty() {
-            said.push(format!("it does not cover {} yet", missing.join(", ")));
+            warn(&format!("it does not cover {} yet", missing.join(", ")), ANOTHER);
         }
-    }
-    for what in said {
-        let advice = "Weir orders another one: weir cert status";
-        section.problems.warning(section.place_of("acme"), format!("{}: {what}", file.display()), advice);
     }
     let certificate = Certificate { chain: file.to_owned(), key: file.to_owned(), pair: inspection.pair? };
     let directory = directory_of(file)?;

@@ -1,5 +1,6 @@
 //! What runs beside requests: probes, names, reloads, what operators say, what is kept on disk, the end.
 
+mod acme;
 mod cluster;
 mod draining;
 mod files;
