@@ -1,11 +1,13 @@
 //! The account of this machine with a CA: made once, and kept in the state directory.
 
+use std::io;
 use std::path::Path;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use instant_acme::{Account, AccountCredentials, ExternalAccountKey, NewAccount};
 
 use super::complaint::{Complaint, is_about};
+use super::disk::on_disk;
 use super::transport::Transport;
 use crate::config::Acme;
 use crate::control::store::state_dir::StateDir;
@@ -15,9 +17,9 @@ const FOLDER: &str = "acme";
 
 /// The account, which is made where there is none yet.
 pub(super) async fn open(acme: &Acme, transport: &Transport, state_dir: &Path) -> Result<Account, Complaint> {
-    let folder = state_dir.join(FOLDER);
-    let name = file_name(acme);
-    if let Some(credentials) = known(&folder, &name)? {
+    let (folder, name) = (state_dir.join(FOLDER), file_name(acme));
+    let (in_folder, of_name) = (folder.clone(), name.clone());
+    if let Some(credentials) = on_disk(move || known(&in_folder, &of_name)).await.map_err(Complaint::of_disk)? {
         let builder = Account::builder_with_http(Box::new(transport.clone()));
         return builder.from_credentials(credentials).await.map_err(|error| Complaint::of(&error, transport));
     }
@@ -43,14 +45,12 @@ fn file_name(acme: &Acme) -> String {
 }
 
 /// What is kept; nothing, where it is damaged. It is set aside then.
-fn known(folder: &Path, name: &str) -> Result<Option<AccountCredentials>, Complaint> {
-    let read = StateDir::read_in(folder, name).map_err(|error| Complaint::own(error.to_string()))?;
-    let Some(bytes) = read else { return Ok(None) };
+fn known(folder: &Path, name: &str) -> io::Result<Option<AccountCredentials>> {
+    let Some(bytes) = StateDir::read_in(folder, name)? else { return Ok(None) };
     match serde_json::from_slice(&bytes) {
         Ok(credentials) => Ok(Some(credentials)),
         Err(error) => {
-            let dir = StateDir::open(folder).map_err(|error| Complaint::own(error.to_string()))?;
-            let aside = dir.set_aside(name).map_err(|error| Complaint::own(error.to_string()))?;
+            let aside = StateDir::open(folder)?.set_aside(name)?;
             log::warn!("{} is damaged ({error}): it is now {}", folder.join(name).display(), aside.display());
             Ok(None)
         }
@@ -58,7 +58,6 @@ fn known(folder: &Path, name: &str) -> Result<Option<AccountCredentials>, Compla
 }
 
 async fn make(acme: &Acme, transport: &Transport, (folder, name): (&Path, &str)) -> Result<Account, Complaint> {
-    let dir = StateDir::open(folder).map_err(|error| Complaint::own(error.to_string()))?;
     let contact: Vec<&str> = acme.contact.iter().map(String::as_str).collect();
     let new = NewAccount { contact: &contact, terms_of_service_agreed: acme.accept_terms, only_return_existing: false };
     let external = acme.external_account.as_ref();
@@ -76,8 +75,10 @@ async fn make(acme: &Acme, transport: &Transport, (folder, name): (&Path, &str))
         complaint
     })?;
     let text = serde_json::to_vec_pretty(&credentials).map_err(|error| Complaint::own(error.to_string()))?;
-    dir.replace(name, |out| out.write_all(&text))
-        .map_err(|error| Complaint::own(format!("the new account {} cannot be kept: {error}", account.id())))?;
+    let (folder, name) = (folder.to_owned(), name.to_owned());
+    let kept = on_disk(move || StateDir::open(&folder)?.replace(&name, |out| out.write_all(&text))).await;
+    let lost = |error| Complaint::of_disk(error).before(&format!("the new account {} cannot be kept", account.id()));
+    kept.map_err(lost)?;
     log::info!("an account was made with {}: {}", acme.name, account.id());
     Ok(account)
 }

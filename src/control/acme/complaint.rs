@@ -1,10 +1,14 @@
 //! Why an order failed: all that the CA said, in one line.
 
+use std::io;
 use std::time::Duration;
 
 use instant_acme::{Error, Problem};
 
 use super::transport::{Transport, in_one_line};
+
+/// How many characters are kept. Of a hundred names that a CA does not believe it says as much.
+const LONGEST: usize = 8000;
 
 /// Why an order failed.
 #[derive(Debug)]
@@ -25,11 +29,20 @@ impl Complaint {
             other => in_one_line(&other.to_string()),
         };
         let retry_after = if matches!(error, Error::Api(_)) { transport.retry_after() } else { None };
-        Self { what, retry_after }
+        Self { retry_after, ..Self::own(what) }
     }
 
-    /// One that has nothing to do with the CA.
+    /// The disk's.
+    pub(super) fn of_disk(error: io::Error) -> Self {
+        Self::own(error.to_string())
+    }
+
+    /// One of our own making, or in words that were put together.
     pub(super) fn own(what: String) -> Self {
+        let what = match what.char_indices().nth(LONGEST) {
+            Some((end, _)) => format!("{}…", what.get(..end).unwrap_or_default()),
+            None => what,
+        };
         Self { what, retry_after: None }
     }
 

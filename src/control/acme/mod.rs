@@ -8,6 +8,7 @@
 mod account;
 pub(crate) mod board;
 mod complaint;
+mod disk;
 pub(crate) mod entry;
 mod order;
 mod program;

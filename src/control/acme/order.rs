@@ -14,6 +14,7 @@ use rustls_pki_types::pem::PemObject;
 
 use super::account;
 use super::complaint::{Complaint, in_words, is_about};
+use super::disk::on_disk;
 use super::proof;
 use super::proof::Proof;
 use super::transport::Transport;
@@ -105,11 +106,10 @@ async fn try_place(
     records: &mut Vec<String>,
 ) -> Result<Issued, Complaint> {
     let acme = &wanted.acme;
-    let own = |why: String| Complaint::own(why);
-    StateDir::open(places(&wanted.file).map_err(own)?.0)
-        .and_then(|dir| dir.has_room_for(ROOM))
-        .map_err(|error| own(format!("a certificate could not be kept: {error}")))?;
-    let transport = Transport::new(acme).map_err(own)?;
+    let folder = places(&wanted.file).map_err(Complaint::own)?.0.to_owned();
+    let has_room = on_disk(move || StateDir::open(&folder)?.has_room_for(ROOM)).await;
+    has_room.map_err(|error| Complaint::of_disk(error).before("a certificate could not be kept"))?;
+    let transport = Transport::to(acme).await.map_err(Complaint::own)?;
     let (mut account, mut order) = begin(wanted, &transport).await?;
     let proven = prove(wanted, (&mut account, &mut order), (challenges, &transport), records).await;
     let (proofs, proven) = proven;
@@ -203,6 +203,10 @@ async fn show(
             }
         }
         let name = authorization.identifier().to_string();
+        // What proves it goes to programs and into DNS.
+        if !wanted.hosts.iter().any(|host| proof::is_for(authorization.identifier().identifier, host)) {
+            return Err(Complaint::own(format!("the CA wants a proof for {name}, which was not ordered")));
+        }
         let offered: Vec<String> = authorization.challenges.iter().map(|challenge| word(&challenge.r#type)).collect();
         let Some(mut challenge) = authorization.challenge(proof::kind(acme.challenge)) else {
             let wanted: &'static str = acme.challenge.into();

@@ -12,7 +12,7 @@ use rustls_pki_types::PrivateKeyDer;
 use super::complaint::Complaint;
 use super::program;
 use super::transport::in_one_line;
-use crate::config::{Acme, AcmeChallenge};
+use crate::config::{Acme, AcmeChallenge, HostPattern};
 use crate::proxy::client::challenges::{Challenges, Shown};
 
 /// What a CA looks at, for one name.
@@ -44,6 +44,15 @@ pub(super) fn kind(challenge: AcmeChallenge) -> ChallengeType {
             let word: &'static str = challenge.into();
             ChallengeType::Unknown(word.to_owned())
         }
+    }
+}
+
+/// Whether a name of the CA's is that of a host; of a wildcard it asks for the name below which it stands.
+pub(super) fn is_for(identifier: &Identifier, host: &HostPattern) -> bool {
+    match (identifier, host) {
+        (Identifier::Ip(address), host) => host.address() == Some(*address),
+        (Identifier::Dns(name), HostPattern::Exact(own) | HostPattern::Wildcard(own)) => name.eq_ignore_ascii_case(own),
+        _ => false,
     }
 }
 
@@ -168,6 +177,20 @@ mod tests {
         ] {
             assert_eq!(server_name(&Identifier::Ip(address.parse().unwrap())), name);
         }
+    }
+
+    #[test]
+    fn a_ca_may_ask_for_what_was_ordered_and_for_nothing_else() {
+        let hosts = [HostPattern::Exact("esb.test".into()), HostPattern::Wildcard("all.test".into())];
+        let is_ours = |identifier: &Identifier| hosts.iter().any(|host| is_for(identifier, host));
+        for (name, ours) in
+            [("esb.test", true), ("ESB.test", true), ("all.test", true), ("*.all.test", false), ("x; rm", false)]
+        {
+            assert_eq!(is_ours(&Identifier::Dns(name.to_owned())), ours, "{name}");
+        }
+        assert!(!is_ours(&Identifier::Ip("10.0.0.1".parse().unwrap())));
+        let address = HostPattern::Exact("[2001:db8::1]".into());
+        assert!(is_for(&Identifier::Ip("2001:db8::1".parse().unwrap()), &address));
     }
 
     #[test]

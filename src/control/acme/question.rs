@@ -38,7 +38,7 @@ pub(super) async fn ask(question: &Question) -> Option<Answer> {
     // A certificate that does not name its CA's key cannot be asked about.
     let Ok(id) = CertificateIdentifier::try_from(&question.der) else { return Some(without) };
     let acme = &question.acme;
-    let transport = Transport::new(acme).ok()?;
+    let transport = Transport::to(acme).await.ok()?;
     let account = account::open(acme, &transport, &question.state_dir).await;
     let account = account.inspect_err(|complaint| log::debug!("{}: {}", acme.name, complaint.what)).ok()?;
     match account.renewal_info(&id).await {

@@ -20,6 +20,7 @@ use serde::Deserialize;
 use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 
+use super::disk::on_disk;
 use crate::config::{Acme, certificate};
 use crate::proxy::client::tls;
 use crate::proxy::node::verify;
@@ -53,12 +54,15 @@ struct Seen {
 }
 
 impl Transport {
-    /// Believes the CAs of this one's configuration.
-    pub(super) fn new(acme: &Acme) -> Result<Self, String> {
+    /// Believes the CAs of this one's configuration, or else those of the system.
+    pub(super) async fn to(acme: &Acme) -> Result<Self, String> {
         let roots = match &acme.roots {
             Some(roots) => verify::anchors(roots)?,
-            None => verify::anchors(&certificate::system_roots())
-                .map_err(|why| format!("{why}: install ca-certificates, or name a file as ca"))?,
+            None => {
+                let roots = on_disk(|| Ok(certificate::system_roots())).await.map_err(in_full)?;
+                verify::anchors(&roots)
+                    .map_err(|why| format!("{why}: install ca-certificates, or name a file as ca"))?
+            }
         };
         let config = ClientConfig::builder_with_provider(tls::provider())
             .with_safe_default_protocol_versions()

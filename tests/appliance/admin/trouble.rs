@@ -174,7 +174,7 @@ fn events_of_what_is_not_there_are_an_error_that_names_what_is() {
         (&["--pool", "appp"], "there is no node or pool \"appp\"; did you mean \"app\"?"),
         (
             &["--kind", "sate"],
-            "no event is of the kind \"sate\"; did you mean \"state\"? kinds: cluster, files, operator, pool, ",
+            "no event is of the kind \"sate\"; did you mean \"state\"? kinds: certificate, cluster, files, operator, pool, ",
         ),
     ] {
         let told = weir.command(&[&["events"], words].concat());
