@@ -174,6 +174,7 @@ fn main_keys(files: &[Section<'_>]) -> Config {
             "cluster",
             "state-dir",
             "threads",
+            "max-memory",
             "start-timeout",
             "stop-timeout",
             "access-log",
@@ -185,6 +186,7 @@ fn main_keys(files: &[Section<'_>]) -> Config {
     config.state_dir =
         main.parsed("state-dir", |text| state_dir::check(main.source.resolve(text))).unwrap_or(config.state_dir);
     config.threads = main.optional_integer("threads").unwrap_or(config.threads);
+    config.max_memory = main.optional_size("max-memory");
     config.start_timeout = main.duration("start-timeout");
     config.stop_timeout = main.duration("stop-timeout");
     config.dns = dns::read(main);
@@ -201,6 +203,7 @@ pub(crate) fn empty() -> Config {
         named_files: Vec::new(),
         state_dir: PathBuf::from("/var/lib/weir"),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
+        max_memory: None,
         start_timeout: std::time::Duration::ZERO,
         stop_timeout: std::time::Duration::ZERO,
         admin: admin::default(),

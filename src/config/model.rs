@@ -61,6 +61,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// The number of threads that carry traffic. Default one per core. Needs a restart to change.
     pub threads: usize,
+    /// How many bytes of memory may be used before requests are refused. `None` (not written): as much as the system says.
+    pub max_memory: Option<u64>,
     /// How long a start waits for the first round of all probes before clients are let in. Default 5s; zero: not at all.
     pub start_timeout: Duration,
     /// How long SIGTERM waits for running requests. Default 30s.

@@ -6,6 +6,7 @@ use super::cluster::view::Membership;
 use super::state::Control;
 use crate::config::{Certificate, Config};
 use crate::observe::metrics::ClusterGauges;
+use crate::proxy::io::memory;
 use crate::traffic::pool::outage::PoolStatus;
 use crate::traffic::pool::state::Reason;
 
@@ -34,6 +35,7 @@ pub(crate) fn refresh(control: &Control) {
     control.observer.metrics.certificate_valid(Config::OF_ADMIN, admin);
     control.observer.metrics.order_failures(&control.acme.lock().failures());
     of_cluster(control);
+    control.observer.metrics.memory(memory::limit(), memory::is_short());
     control.observer.metrics.log_dropped(&control.observer.logs.dropped());
 }
 

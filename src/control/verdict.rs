@@ -15,6 +15,7 @@ use super::store::moments;
 use crate::config::Certificate;
 use crate::observe::history::Subject;
 use crate::proxy::generation::Generation;
+use crate::proxy::io::memory;
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::Pool;
 use crate::traffic::pool::member::Member;
@@ -70,6 +71,9 @@ pub(crate) fn verdict(control: &Control) -> Verdict {
         reasons.push((Health::Down, format!("no client is let in before each node was probed, for at most {limit} s")));
     }
     reasons.extend(pools.iter().filter_map(|pool| of_pool(control, pool, now)));
+    if memory::is_short() {
+        reasons.push((Health::Degraded, "memory is used up (max-memory): requests get 503".to_owned()));
+    }
     reasons.extend(of_nodes(&generation.snapshot.pools));
     reasons.extend(of_cluster(control));
     reasons.extend(of_reload(control));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -34,7 +34,7 @@ use crate::observe::Observer;
 use crate::observe::notify::Notifier;
 use crate::proxy::accept::threads::Threads;
 use crate::proxy::generation::Generation;
-use crate::proxy::io::descriptors;
+use crate::proxy::io::{descriptors, memory};
 use crate::proxy::worker::Shared;
 use crate::proxy::worker::teaching::Teaching;
 use crate::traffic::tick::Tick;
@@ -198,6 +198,7 @@ impl Running {
         }
         self.reloader.upkeep_of_old(now, elapsed);
         self.control.outages.lock().update(&generation, now);
+        memory::look(generation.snapshot.config.max_memory, self.control.open.load(Ordering::Relaxed));
     }
 }
 

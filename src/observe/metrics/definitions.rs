@@ -108,6 +108,13 @@ pub const DEFINITIONS: &[Definition] = &[
     ),
     ("weir_log_dropped_total", "counter", "log", "Log lines lost, because the queue was full or writing failed"),
     (
+        "weir_memory_limit_bytes",
+        "gauge",
+        "",
+        "From how much memory of its own on the process refuses requests (max-memory); 0: from none",
+    ),
+    ("weir_memory_short", "gauge", "", "1 while requests get 503 because memory is used up, else 0"),
+    (
         "weir_name_failures_total",
         "counter",
         "name",

@@ -182,6 +182,11 @@ impl Metrics {
         sites.iter().for_each(|(site, failures)| gauge.with_label_values(&[&**site]).set(i64::from(*failures)));
     }
 
+    /// From how many bytes of memory on requests are refused, and whether they are now.
+    pub fn memory(&self, limit: Option<u64>, short: bool) {
+        self.vecs.process.memory(limit, short);
+    }
+
     /// Sets the lines lost so far of each log. `logs` must name every open log: one that is missing loses its series.
     pub fn log_dropped(&self, logs: &[(String, u64)]) {
         let dropped = &self.vecs.log_dropped;

@@ -16,6 +16,8 @@ pub(super) struct Process {
     virtual_memory: [IntGauge; 1],
     threads: [IntGauge; 2],
     start_time: [IntGauge; 2],
+    memory_limit: IntGauge,
+    memory_short: IntGauge,
 }
 
 impl Process {
@@ -30,7 +32,15 @@ impl Process {
             virtual_memory: ["process_virtual_memory_bytes"].map(gauge),
             threads: ["process_threads", "weir_threads"].map(gauge),
             start_time: ["process_start_time_seconds", "weir_start_time_seconds"].map(gauge),
+            memory_limit: gauge("weir_memory_limit_bytes"),
+            memory_short: gauge("weir_memory_short"),
         }
+    }
+
+    /// From how many bytes on requests are refused, and whether they are now.
+    pub(super) fn memory(&self, limit: Option<u64>, short: bool) {
+        self.memory_limit.set(limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or_default());
+        self.memory_short.set(short.into());
     }
 
     /// When the process started, in Unix seconds.

@@ -10,6 +10,7 @@ use super::target::Target;
 use crate::config::{Action, FixedAnswer, Redirect};
 use crate::proxy::client::shown;
 use crate::proxy::generation::Generation;
+use crate::proxy::io::memory;
 use crate::traffic::limits::rate::{RateDecision, RateLimit};
 use crate::traffic::message::headers::Forwarded;
 use crate::traffic::message::redirect;
@@ -58,6 +59,11 @@ impl<'r> Sited<'r> {
         let route = route_of(self.rules(), arrived.head, &mut scratch, || arrived.asked(), || arrived.client())?;
         Ok(self.on(route))
     }
+}
+
+/// Whether there is memory for one more.
+pub(crate) fn has_memory() -> Result<(), Refusal> {
+    if memory::is_short() { Err(Refusal::MemoryExhausted) } else { Ok(()) }
 }
 
 /// The route that these rules have for a request; none where the site's own pool takes it.

@@ -4,6 +4,7 @@ pub(crate) mod buffers;
 pub(crate) mod clock;
 pub(crate) mod descriptors;
 pub(crate) mod fault;
+pub(crate) mod memory;
 pub(crate) mod stream;
 pub(crate) mod tcp;
 pub(crate) mod unchunk;

@@ -58,6 +58,7 @@ refusals! {
     Exhausted 503 "exhausted" "There is no room for another connection now. Please try again."
     Flood 429 "http2-flood" "Too many frames or requests taken back came over this HTTP/2 connection."
     HeadTimeout 408 "head-timeout" "The request head did not come in time."
+    MemoryExhausted 503 "memory-exhausted" "There is no memory for more now. Please try again."
     NoActiveNode 503 "no-active-node" "No server can take this request now. Please try again."
     NodeCut 502 "node-cut" "The server closed the connection before the end of its answer."
     NodeMalformed 502 "node-malformed" "The server's answer could not be understood."
@@ -196,6 +197,7 @@ mod tests {
             ("answer-body-timeout", 504),
             ("send-timeout", 504),
             ("exhausted", 503),
+            ("memory-exhausted", 503),
             ("denied", 403),
             ("path-unclear", 400),
             ("rate-limited", 429),
@@ -217,7 +219,7 @@ mod tests {
             assert_eq!(found.map(|refusal| refusal.status()), Some(status), "{word}");
         }
         let words: HashSet<_> = Refusal::ALL.iter().map(|refusal| refusal.word()).collect();
-        assert_eq!((words.len(), Refusal::ALL.len()), (37, 37), "each word means one thing");
+        assert_eq!((words.len(), Refusal::ALL.len()), (38, 38), "each word means one thing");
     }
 
     #[test]

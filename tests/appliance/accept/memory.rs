@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::{Appliance, Client, Offer, Origin, Plan};
+use crate::harness::{Appliance, Client, Offer, Origin, Plan, eventually};
 
 const GET: &str = "GET /a HTTP/1.1\r\nHost: esb.test\r\nUser-Agent: memory\r\nAccept: */*\r\n\r\n";
 const CONNECTIONS: u64 = 1000;
@@ -114,4 +114,45 @@ fn fifty_thousand_requests_and_a_thousand_connections_leave_nothing_behind() {
     let grown = (0..3).map(|_| round()).find(|grown| *grown < 1024);
     assert!(grown.is_some(), "more than a MiB in each of three rounds, {} requests in all", origin.count());
     assert!(plain.stays_silent(Duration::from_millis(1)), "no answer too many");
+}
+
+/// A body of which half has come, and which is read whole before a node gets it.
+fn half_a_body(weir: &Appliance) -> Client {
+    let mut client = weir.client();
+    client.send(format!("POST /a HTTP/1.1\r\nHost: esb.test\r\nContent-Length: {}\r\n\r\n", 800 << 10));
+    client.send("x".repeat(400 << 10));
+    client
+}
+
+#[test]
+fn requests_are_refused_while_memory_is_used_up_and_taken_again_when_it_is_free() {
+    let origin = Origin::named("n");
+    let weir = Plan::before(&[&origin]).top("max-memory = \"64MiB\"").pool("buffer-request = \"1MiB\"").start();
+    eventually("the limit is known", || weir.journal().contains("memory: at most 64 MiB"));
+    // Who waits holds next to nothing, and stays.
+    let mut waiting: Vec<Client> = (0..80).map(|_| weir.client()).collect();
+    for client in &mut waiting {
+        assert_eq!(client.ask(GET).status, 200);
+    }
+    let mut held: Vec<Client> = (0..160).map(|_| half_a_body(&weir)).collect();
+    eventually("it is told", || weir.journal().contains("with 2"));
+    let refused = waiting[0].ask(GET);
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert!(refused.text().starts_with("503 memory-exhausted"), "{}", refused.text());
+    assert!(refused.field("Retry-After").is_some());
+    let status = weir.ask_admin("/api/v1/status").text();
+    assert!(status.contains("Degraded: memory is used up (max-memory): requests get 503"), "{status}");
+    assert!(weir.metric("weir_memory_short", &[]) > 0.5);
+    assert!(weir.metric("weir_refusals_total", &[("word", "memory-exhausted")]) > 0.5);
+
+    // What was begun is finished.
+    let mut one = held.pop().expect("there are many");
+    one.send("x".repeat(400 << 10));
+    assert_eq!(one.answer().expect("it is answered").status, 200);
+    drop(held);
+    eventually("requests are taken again", || weir.journal().contains("requests are taken again"));
+    for client in &mut waiting {
+        assert_eq!(client.ask(GET).status, 200);
+    }
+    assert!(weir.metric("weir_memory_short", &[]) < 0.5);
 }
