@@ -71,22 +71,25 @@ impl<'a> Pools<'a> {
         self.streams.extend(stream.own("upstream").into_iter().map(|one| (one.word(), one)));
     }
 
-    /// The pool of this upstream of `stream`, or of this address, with these time limits.
+    /// The pool of this upstream of `stream`, or of this address, with these time limits, and which tells its nodes who the client is
+    /// or does not.
     pub(super) fn choose_stream(
         &mut self,
         host: &str,
-        timeouts: Option<String>,
+        (timeouts, introduces): (Option<String>, bool),
         pass: &Directive,
         verdicts: &Verdicts,
     ) -> Option<String> {
         let upstream = self.streams.get(host).copied();
         upstream.into_iter().for_each(|one| verdicts.same(one, "[[pool]]"));
-        let limits = timeouts.iter().map(|timeouts| ("timeouts".to_owned(), timeouts.clone())).collect();
-        let identity = (format!("stream {host}"), true, limits);
+        let introduction = introduces.then(|| ("proxy-protocol".to_owned(), "\"v1\"".to_owned()));
+        let keys: Vec<_> = introduction.into_iter().collect();
+        let limits = timeouts.iter().map(|timeouts| ("timeouts".to_owned(), timeouts.clone()));
+        let identity = (format!("stream {host}"), true, keys.iter().cloned().chain(limits).collect());
         let at = match self.known.get(&identity) {
             Some(at) => *at,
             None => {
-                let settings = Settings { timeouts, ..Settings::default() };
+                let settings = Settings { keys, timeouts };
                 self.add(&Target { host, tls: true }, upstream, pass, settings, identity, verdicts)?
             }
         };

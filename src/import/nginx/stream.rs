@@ -60,11 +60,14 @@ fn add<'a>(server: &'a Directive, stream: &Scope<'a>, sites: &mut Sites<'a, '_>)
     let listeners = sites.listeners.passing(server, &scope, verdicts);
     let rules = access::access(&scope, None, verdicts);
     let timeouts = timeouts(&scope, server, verdicts);
+    // nginx writes version 1.
+    let introduces = scope.one("proxy_protocol").filter(|one| one.word() == "on");
+    introduces.into_iter().for_each(|one| verdicts.same(one, "proxy-protocol"));
     verdicts.same(pass, "pool");
     about(&scope, verdicts);
     let mut there = Vec::new();
     for (target, taken) in led {
-        match sites.pools.choose_stream(target, timeouts.clone(), pass, verdicts) {
+        match sites.pools.choose_stream(target, (timeouts.clone(), introduces.is_some()), pass, verdicts) {
             Some(pool) => there.push((pool, taken)),
             None => closed.add(taken),
         }
@@ -112,8 +115,6 @@ fn obstacle(scope: &Scope<'_>) -> Option<&'static str> {
         Some("TLS that ends here, with something else than HTTP inside")
     } else if scope.is_on("proxy_ssl") {
         Some("TLS inside TLS: the nodes get the client's as it comes")
-    } else if scope.is_on("proxy_protocol") {
-        Some("its nodes wait for a PROXY header: proxy-protocol = \"v1\" on a pool of their own sends it")
     } else if known::protecting().filter_map(|name| scope.one(name)).any(|one| one.word() != "off") {
         Some("it keeps people out in a way that Weir lacks")
     } else if scope.has_unknown() {
