@@ -66,7 +66,7 @@ impl Board {
         for site in &config.sites {
             for ordered in &site.ordered {
                 let known = before.remove(&ordered.file);
-                let mut entry = known.unwrap_or_else(|| Entry::new(&site.name, config, ordered));
+                let mut entry = known.unwrap_or_else(|| Entry::new(&site.name, ordered.key_type));
                 if let Some(acme) = config.acme.get(ordered.authority) {
                     if self.has_changed(acme) {
                         entry.try_at_once();
@@ -108,7 +108,8 @@ impl Board {
 
     /// What is due of this CA: an order, or else a question.
     pub(super) fn next(&mut self, acme: &Acme, config: &Config, now: SystemTime) -> Option<(PathBuf, Task)> {
-        let of_ca = |entry: &Entry| entry.authority == acme.name;
+        // One that is being ordered from the CA that its site named before is not begun a second time.
+        let of_ca = |entry: &Entry| entry.authority == acme.name && entry.since.is_none();
         let due = self.entries.iter_mut().filter(|(_, entry)| of_ca(entry)).find_map(|(file, entry)| {
             let Due::Now(why) = entry.due(acme, unix(now)) else { return None };
             Some((file, entry, why))

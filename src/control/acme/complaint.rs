@@ -28,7 +28,8 @@ impl Complaint {
             Error::Timeout(_) => "the CA did not decide in time".to_owned(),
             other => in_one_line(&other.to_string()),
         };
-        let retry_after = if matches!(error, Error::Api(_)) { transport.retry_after() } else { None };
+        // What is no problem document may be the answer of something before the CA, which says when to come again all the same.
+        let retry_after = if matches!(error, Error::Api(_) | Error::Other(_)) { transport.retry_after() } else { None };
         Self { retry_after, ..Self::own(what) }
     }
 

@@ -9,7 +9,7 @@ use super::complaint::Complaint;
 use super::order::Issued;
 use super::schedule::{Life, chance_of, pause};
 use crate::config::certificate::{Leaf, day};
-use crate::config::{Acme, Config, HostPattern, KeyType, Known, Ordered};
+use crate::config::{Acme, HostPattern, KeyType, Known};
 
 /// How long a certificate that was just written counts, though a configuration that was read before does not have it.
 const JUST_WRITTEN: Duration = Duration::from_secs(60);
@@ -64,11 +64,12 @@ pub(crate) enum Due {
 }
 
 impl Entry {
-    pub(super) fn new(site: &Arc<str>, config: &Config, ordered: &Ordered) -> Self {
+    /// Of which nothing is known yet.
+    pub(super) fn new(site: &Arc<str>, key_type: KeyType) -> Self {
         Self {
             site: Arc::clone(site),
-            authority: config.acme.get(ordered.authority).map(|acme| Arc::clone(&acme.name)).unwrap_or_default(),
-            key_type: ordered.key_type,
+            authority: Arc::default(),
+            key_type,
             hosts: Vec::new(),
             has: None,
             question_at: 0,

@@ -99,7 +99,8 @@ async fn run_order(control: &Arc<Control>, file: &Path, wanted: Wanted, unwritte
     let mut board = control.acme.lock();
     let Some(entry) = board.entries.get_mut(file) else { return };
     entry.since = None;
-    if let Some(records) = records {
+    // One that failed earlier than at its proofs says nothing of them.
+    if let Some(records) = records.filter(|records| !records.is_empty()) {
         entry.records = records;
     }
     match written {

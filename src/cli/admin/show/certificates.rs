@@ -135,8 +135,14 @@ fn wait(args: &AdminArgs, site: &str, begun: &Value) -> Result<Value, String> {
         sleep(LOOK_EVERY);
         let orders = ask_json(args, &Method::GET, "/api/v1/certificates/orders", Vec::new())?;
         let of_site: Vec<Value> = items(&orders).iter().filter(|order| order["site"] == site).cloned().collect();
-        let before = |order: &Value| items(begun).iter().find(|before| before["file"] == order["file"]);
-        let has_ended = |order: &Value| before(order).is_none_or(|before| before["last"] != order["last"]);
+        let last = |order: &Value| {
+            let before = items(begun).iter().find(|before| before["file"] == order["file"]);
+            before.map_or(Value::Null, |before| before["last"].clone())
+        };
+        if of_site.iter().any(|order| order["last"].is_null() && !last(order).is_null()) {
+            return Err("another process of Weir runs now, which was not asked; weir cert status tells more".to_owned());
+        }
+        let has_ended = |order: &Value| !order["last"].is_null() && last(order) != order["last"];
         if of_site.iter().all(has_ended) {
             return Ok(Value::Array(of_site));
         }
