@@ -117,8 +117,8 @@ fn requests_behind_the_last_one_do_not_take_its_answer_away() {
     let last = "GET /answer HTTP/1.1\r\nHost: esb.test\r\nConnection: close\r\n\r\n";
     let next = "GET /next HTTP/1.1\r\nHost: esb.test\r\n\r\n";
     for mut client in [weir.client(), weir.secure_client()] {
-        client.send(last);
-        client.send(next.repeat(1000));
+        // The first of them come with it: what is sent after the connection was closed is answered by a reset, as by nginx.
+        client.send(format!("{last}{}", next.repeat(1000)));
         client.send(next.repeat(1000));
         assert_eq!(client.answer().expect("the answer comes").status, 410);
         assert_eq!(client.rest().expect("an end, and no reset"), b"");
