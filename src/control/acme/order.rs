@@ -110,9 +110,8 @@ async fn try_place(
     let has_room = on_disk(move || StateDir::open(&folder)?.has_room_for(ROOM)).await;
     has_room.map_err(|error| Complaint::of_disk(error).before("a certificate could not be kept"))?;
     let transport = Transport::to(acme).await.map_err(Complaint::own)?;
-    let (mut account, mut order) = begin(wanted, &transport).await?;
-    let proven = prove(wanted, (&mut account, &mut order), (challenges, &transport), records).await;
-    let (proofs, proven) = proven;
+    let (account, mut order) = begin(wanted, &transport).await?;
+    let (proofs, proven) = prove(wanted, (&account, &mut order), (challenges, &transport), records).await;
     proof::without_doubles(records);
     // What the CA has seen is not needed any more, whatever it said.
     for proof in proofs {
@@ -170,7 +169,7 @@ fn identifier(host: &HostPattern) -> Identifier {
 /// Shows the CA that each name is ours, and waits until it has looked. What was made for it stands first.
 async fn prove(
     wanted: &Wanted,
-    (account, order): (&mut Account, &mut Order),
+    (account, order): (&Account, &mut Order),
     (challenges, transport): (&Arc<Challenges>, &Transport),
     records: &mut Vec<String>,
 ) -> (Vec<Proof>, Result<(), Complaint>) {
