@@ -184,7 +184,7 @@ async fn secure(
     let (tcp, handle) = Tcp::new(stream);
     let name = tls.server_name.clone().unwrap_or_else(|| endpoint.server_name());
     match tls.connector.connect(name, tcp).await {
-        Ok(stream) => Ok((Transport::Over(Box::new(stream)), handle)),
+        Ok(stream) => Ok((Transport::ToNode(Box::new(stream)), handle)),
         Err(error) => Err(handshake_fault(&error)),
     }
 }

@@ -32,7 +32,7 @@ pub(crate) async fn serve(conn: Rc<TimedStream>, connection: Rc<Connection>) {
             connection.refresh();
             // Bytes that were read ahead belong to the next request.
             if input.unread().is_empty() && !first_bytes(&conn, &connection, &mut input).await {
-                return;
+                break;
             }
         }
         let work = Work { conn: Rc::clone(&conn), connection: Rc::clone(&connection), input, seen };
@@ -54,12 +54,13 @@ pub(crate) async fn serve(conn: Rc<TimedStream>, connection: Rc<Connection>) {
                     continue;
                 }
                 More::Refused(ended) => ended,
-                More::Over => return,
+                More::Over => break,
             },
-            Step::Over => return,
+            Step::Over => break,
         };
         return ending::close(&conn, &connection, &mut input, ended).await;
     }
+    ending::say_goodbye(&conn, &connection).await;
 }
 
 /// A connection and the bytes read from it, as the exchange future takes them.

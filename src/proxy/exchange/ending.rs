@@ -100,14 +100,18 @@ pub(crate) async fn close(conn: &TimedStream, connection: &Connection, input: &m
         Ended::Cut => conn.cut(),
         Ended::Linger => Box::pin(linger(conn, connection, input)).await,
         Ended::Close => {
-            if connection.secure() {
-                conn.finish(LAST_WORDS).await;
-            }
-            // On a plain connection the close itself is as clean an end, where nothing more has come.
+            say_goodbye(conn, connection).await;
             if conn.take_arrived(input) {
                 Box::pin(linger(conn, connection, input)).await;
             }
         }
+    }
+}
+
+/// Ends our direction. On a plain connection the close itself is as clean an end, where nothing more has come.
+pub(crate) async fn say_goodbye(conn: &TimedStream, connection: &Connection) {
+    if connection.secure() {
+        conn.finish(LAST_WORDS).await;
     }
 }
 

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio_rustls::client::TlsStream;
 
 use super::buffers::Buffer;
 use super::clock::Deadlines;
@@ -26,8 +27,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 pub(crate) enum Transport {
     /// A plain connection.
     Plain(Tcp),
-    /// TLS.
+    /// TLS with a client. Who closes it decides what the client reads last.
     Over(Box<dyn Io>),
+    /// TLS with a node. It says that it closes, whenever it is dropped.
+    ToNode(Box<TlsStream<Tcp>>),
 }
 
 /// A body up to this size is copied behind its head. Longer bodies are sent together with the head by
@@ -290,11 +293,25 @@ impl TimedStream {
     }
 }
 
+//= rfc9112#9.8 closure-alert
+/// A node that finds its connection closed without a word must take it for an attack that cuts messages short, and some log
+/// that (RFC 8446 section 6.1). The alert goes out if the socket takes it at once.
+impl Drop for Transport {
+    fn drop(&mut self) {
+        if let Self::ToNode(stream) = self
+            && !stream.get_ref().0.will_reset()
+        {
+            let _ = Pin::new(stream).poll_shutdown(&mut Context::from_waker(Waker::noop()));
+        }
+    }
+}
+
 impl AsyncRead for Transport {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, into),
             Self::Over(stream) => Pin::new(stream).poll_read(cx, into),
+            Self::ToNode(stream) => Pin::new(stream).poll_read(cx, into),
         }
     }
 }
@@ -304,6 +321,7 @@ impl AsyncWrite for Transport {
         match &mut *self {
             Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, data),
             Self::Over(stream) => Pin::new(stream).poll_write(cx, data),
+            Self::ToNode(stream) => Pin::new(stream).poll_write(cx, data),
         }
     }
 
@@ -315,6 +333,7 @@ impl AsyncWrite for Transport {
         match &mut *self {
             Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, data),
             Self::Over(stream) => Pin::new(stream).poll_write_vectored(cx, data),
+            Self::ToNode(stream) => Pin::new(stream).poll_write_vectored(cx, data),
         }
     }
 
@@ -322,6 +341,7 @@ impl AsyncWrite for Transport {
         match &mut *self {
             Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
             Self::Over(stream) => Pin::new(stream).poll_flush(cx),
+            Self::ToNode(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -329,6 +349,7 @@ impl AsyncWrite for Transport {
         match &mut *self {
             Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
             Self::Over(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::ToNode(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -128,6 +128,11 @@ impl Tcp {
         }
     }
 
+    /// Whether it ends with a reset.
+    pub(crate) fn will_reset(&self) -> bool {
+        self.handle.0.reset_on_close.load(Ordering::Relaxed)
+    }
+
     /// Whether there is something to read or the stream has ended, as far as the runtime knows.
     pub(crate) fn is_readable(&self) -> bool {
         self.early.is_some() || self.stream.try_io(Interest::READABLE, || Ok(())).is_ok()
@@ -136,7 +141,7 @@ impl Tcp {
 
 impl Drop for Tcp {
     fn drop(&mut self) {
-        if self.handle.0.reset_on_close.load(Ordering::Relaxed) {
+        if self.will_reset() {
             let _ = socket2::SockRef::from(&self.stream).set_linger(Some(std::time::Duration::ZERO));
         }
     }

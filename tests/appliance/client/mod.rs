@@ -8,3 +8,4 @@ mod leaving;
 mod raw_requests;
 mod slow_readers;
 mod tls;
+mod tls_ends;

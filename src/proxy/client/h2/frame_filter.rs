@@ -4,7 +4,7 @@
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
@@ -16,7 +16,7 @@ use super::notes::Notes;
 const COPIED: usize = 1024;
 
 /// A stream whose incoming frames are looked at.
-pub(crate) struct FrameFilter<S> {
+pub(crate) struct FrameFilter<S: AsyncWrite + Unpin> {
     stream: S,
     frames: Frames,
     /// The received part of a frame that is not complete.
@@ -27,7 +27,7 @@ pub(crate) struct FrameFilter<S> {
     budget: Rc<Budget>,
 }
 
-impl<S> FrameFilter<S> {
+impl<S: AsyncWrite + Unpin> FrameFilter<S> {
     /// Looks at what is received on `stream`. A block of fields may be four times as long as a head, as in the h2
     /// library.
     pub(crate) fn new(stream: S, max_head: usize, budget: &Rc<Budget>) -> (Self, Rc<Notes>) {
@@ -60,7 +60,7 @@ impl<S> FrameFilter<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> FrameFilter<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> FrameFilter<S> {
     /// Reads behind the held bytes, directly in the reader's buffer. False when nothing new can be given out.
     fn poll_straight(&mut self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<bool>> {
         let before = into.filled().len();
@@ -109,7 +109,7 @@ impl<S: AsyncRead + Unpin> FrameFilter<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for FrameFilter<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for FrameFilter<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let before = into.filled().len();
@@ -134,6 +134,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for FrameFilter<S> {
                 }
             }
         }
+    }
+}
+
+/// TLS ends with an alert, if the socket takes it at once: the library only sends it where the connection ends by itself.
+impl<S: AsyncWrite + Unpin> Drop for FrameFilter<S> {
+    fn drop(&mut self) {
+        let _ = Pin::new(&mut self.stream).poll_shutdown(&mut Context::from_waker(Waker::noop()));
     }
 }
 

@@ -108,9 +108,17 @@ impl Talk {
 
     /// Waits until the peer has closed the connection; says whether it did.
     pub(crate) fn wait_for_close(&mut self) -> bool {
+        self.closes_cleanly();
+        true
+    }
+
+    /// Waits until the peer has closed the connection; says whether it did so with the end of its stream: no reset, and over TLS
+    /// no end without an alert.
+    pub(crate) fn closes_cleanly(&mut self) -> bool {
         loop {
             match self.fill() {
-                Ok(0) | Err(_) => return true,
+                Ok(0) => return true,
+                Err(_) => return false,
                 Ok(_) => self.inbox.clear(),
             }
         }
