@@ -12,6 +12,8 @@ use source::Source;
 mod papers;
 #[path = "house/source.rs"]
 mod source;
+#[path = "house/standards.rs"]
+mod standards;
 
 /// Top to bottom: a room may lean only on rooms below it, and of those only on the ones named here, or on the one file of
 /// them that is named here.

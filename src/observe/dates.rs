@@ -116,6 +116,7 @@ const DAYS_FROM_YEAR_0: u64 = 719_468;
 /// Bytes of a date in nginx's combined form.
 pub const COMBINED_DATE: usize = 26;
 const RFC3339_DATE: usize = 19;
+//= rfc9110#5.6.7 dates
 /// Bytes of a date in the Date field.
 pub const HTTP_DATE: usize = 29;
 const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];

@@ -94,6 +94,7 @@ impl Chunks {
         Self { at: At::Size { digits: 0, size: 0 }, padded: true, extensions: 0, trailers: Vec::new(), odd: 0 }
     }
 
+    //= rfc9112#6.1 chunked
     /// Reads what the next bytes are. Call it again with the bytes after the consumed ones. A fault is final.
     pub fn next(&mut self, input: &[u8]) -> Result<Piece, ChunkFault> {
         let mut consumed = 0;
@@ -163,6 +164,7 @@ impl Chunks {
         }
     }
 
+    //= rfc9110#5.6.3 bad-blanks
     fn read_blank(&mut self, size: u64, length: usize, byte: u8) -> Result<At, ChunkFault> {
         let length = self.count(length)?;
         match byte {
@@ -225,6 +227,7 @@ impl Chunks {
         Some(format!("{}: {what}", fault.word()))
     }
 
+    //= rfc9112#7.1.2 trailers
     /// The trailers that may be forwarded, in order. Complete only after `Piece::End`.
     pub fn trailers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.trailers
@@ -251,6 +254,7 @@ fn usual_frame(input: &[u8]) -> Option<(u64, usize)> {
     None
 }
 
+//= rfc9112#7.1 huge-chunk
 fn read_size(digits: u8, size: u64, byte: u8) -> Result<At, ChunkFault> {
     match byte {
         b'\r' if digits > 0 => Ok(At::SizeFeed { size }),
@@ -264,6 +268,7 @@ fn read_size(digits: u8, size: u64, byte: u8) -> Result<At, ChunkFault> {
     }
 }
 
+//= rfc9110#6.5.1 trailers
 /// Whether a field of this name may be a trailer (RFC 9110 section 6.5.1). Fields for framing, routing, authentication
 /// and sessions may not, because a receiver that merges trailers into the head would be deceived.
 pub fn trailer_may_travel(name: &[u8]) -> bool {

@@ -22,6 +22,7 @@ pub(super) enum Extension {
 }
 
 impl Extension {
+    //= rfc9112#7.1.1 extensions
     /// The position after this byte. `None` when the byte is not allowed here.
     pub(super) fn then(self, byte: u8) -> Option<Self> {
         if !field_value_is_clean(&[byte]) {

@@ -203,6 +203,9 @@ pub(super) fn line_end(bytes: &[u8], at: usize, lines: Lines) -> Option<usize> {
     }
 }
 
+//= rfc9112#5.2 fold
+//= rfc9112#5.1 colon
+//= rfc9112#2.2 blank-line
 /// One field line, and where the next one begins. A line that begins with a blank (obs-fold) has no token before its
 /// colon and is therefore refused.
 #[inline(always)]

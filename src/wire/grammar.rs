@@ -19,6 +19,7 @@ pub(super) fn token_end(bytes: &[u8], at: usize) -> usize {
     end
 }
 
+//= rfc9110#5.5 line-bytes
 /// Whether a field's value has no byte that ends a line, or that a reader may take for the end of one (RFC 9110 section
 /// 5.5).
 pub fn field_value_is_clean(value: &[u8]) -> bool {
@@ -26,6 +27,7 @@ pub fn field_value_is_clean(value: &[u8]) -> bool {
     value.iter().fold(0u8, |bad, &byte| bad | u8::from((byte < 0x20 && byte != b'\t') || byte == 0x7f)) == 0
 }
 
+//= rfc9110#5.5 blanks
 /// The bytes without leading and trailing blanks.
 pub fn trim(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = bytes {
@@ -37,6 +39,7 @@ pub fn trim(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
+//= rfc9110#8.6 huge-length
 /// A number of 1 to 20 digits and nothing else, if it fits into 64 bits.
 pub fn digits(bytes: &[u8]) -> Option<u64> {
     match bytes.len() {

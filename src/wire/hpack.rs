@@ -227,6 +227,7 @@ impl<'b> Walk<'b> {
         Ok(())
     }
 
+    //= rfc9113#8.3 pseudo
     /// Counts a field, and checks whether it may be at this position.
     #[inline]
     fn place(&mut self, entry: &Entry) -> Result<Option<&'static str>, Unfollowed> {

@@ -71,6 +71,7 @@ struct Work {
     seen: usize,
 }
 
+//= rfc9112#9.3.2 in-order
 async fn serve_requests(cell: Rc<WorkCell<Work, (Step, Buffer)>>) -> Infallible {
     loop {
         let Work { conn, connection, mut input, seen } = cell.next().await;
@@ -89,6 +90,7 @@ enum Step {
     Over,
 }
 
+//= rfc9110#5.3 whole-head
 /// Reads a head and serves its request. An earlier call has already looked at `seen` bytes of the head.
 async fn request(conn: &TimedStream, connection: &Connection, input: &mut Buffer, seen: usize) -> Step {
     let limits = connection.head_limits();

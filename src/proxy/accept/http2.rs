@@ -318,6 +318,7 @@ fn write_head(head: &mut RequestHead, sent: &Http2Head<'_>, connection: &Connect
             if value.is_empty() {
                 continue;
             }
+            //= rfc9113#8.2.3 crumbs
             // RFC 9113 section 8.2.3: split cookies are joined before they leave HTTP/2. Otherwise the node would see
             // several Cookie lines.
             let joined = cookies.get_or_insert_default();

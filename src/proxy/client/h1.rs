@@ -231,6 +231,7 @@ impl<'c> ResponseWriter<'c> {
         Self { conn, out, timeout, version, chunked: false, body_sent: 0 }
     }
 
+    //= rfc9110#15.2 interim-1.0
     /// See [`super::ResponseWriter::interim`]. HTTP/1.0 clients get no 1xx answer (RFC 9110 section 15.2).
     pub(crate) async fn interim(&mut self, head: &AnswerHead, down: &ToClient<'_>) -> Result<(), ClientFault> {
         if self.version == Version::Http10 {
@@ -315,6 +316,7 @@ impl<'c> ResponseWriter<'c> {
         self.flush().await
     }
 
+    //= rfc9112#8 incomplete
     /// See [`super::ResponseWriter::cut`]. Bytes that are held back are dropped, and the connection is closed without a
     /// last chunk.
     pub(crate) fn cut(&mut self) {

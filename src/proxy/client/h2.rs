@@ -263,6 +263,7 @@ impl ResponseWriter {
         self.page_body(page).await
     }
 
+    //= rfc9113#8.1.1 malformed
     /// Answers a malformed request, then ends the stream with an error. RFC 9113 section 8.1.1 allows an answer before
     /// it.
     pub(crate) async fn malformed(
@@ -307,6 +308,7 @@ impl ResponseWriter {
     }
 }
 
+//= rfc9113#8.2.2 one-connection-down
 fn response(head: &AnswerHead, down: &ToClient<'_>) -> Result<Response<()>, ClientFault> {
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::from_u16(head.status()).map_err(|_| ClientFault::Gone)?;
@@ -350,6 +352,7 @@ thread_local! {
 const ID_ROOM_SIZE: usize = 4096;
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+//= rfc9113#8.2 lower-case
 /// HTTP/2 writes names in lower case. The names of nearly every answer need no look-up.
 fn name_of(kind: FieldKind, name: &[u8]) -> Option<HeaderName> {
     match kind {

@@ -37,10 +37,12 @@ pub(super) async fn pass_answer(
 ) -> Result<Passed, Lost> {
     let mut input = trip.arrived().connection.worker().buffers.lend();
     input.limit_reads(!writer.is_fast_reader());
+    //= rfc9110#15.2 interim
     let mut interim = Allowance::default();
     loop {
         let bytes = read_answer_head(trip, answer, node, writer, &mut input, flow).await?;
         match answer.status() {
+            //= rfc9110#7.8 switch-asked
             101 if trip.request.routed.wants_upgrade() => {
                 let down = trip.request.down(answer, FramingToClient::None, true);
                 writer.interim(answer, &down).await?;
@@ -75,6 +77,7 @@ pub(super) async fn pass_answer(
     let framing = page.map_or_else(|| trip.request.framing_down(answer), |page| trip.request.framing_of(page));
     flow.answering.set(true);
     trip.begin_answer(answer, flow.is_sent(), framing);
+    //= rfc9110#6.6.1 date
     // Who forwards an answer without Date must date it (RFC 9110 6.6.1).
     let date = answer.value(FieldKind::Date).is_none().then(|| trip.arrived().connection.worker().date());
     let (explained, cookie) = (trip.record.explained(), trip.request.own_cookie(attempt, &trip.failed_nodes));
@@ -95,6 +98,7 @@ pub(super) async fn pass_answer(
     Ok(Passed::Whole { reusable })
 }
 
+//= rfc9112#9.3 read-or-close-down
 /// Whether a node's connection can be trusted after this request. HEAD answers may carry a body that they must not
 /// (WSO2's `?wsdl`), and WSO2 misframes OPTIONS with a body.
 fn leaves_connection_clean(head: &RequestHead) -> bool {

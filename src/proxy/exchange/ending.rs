@@ -39,6 +39,7 @@ pub(crate) enum Ended {
     Cut,
 }
 
+//= rfc9112#9.3 read-or-close
 /// Whether the connection can go on after an answer of our own. `sound`: what is to come of the body can be read as
 /// what it is.
 pub(crate) fn may_go_on(response: &mut Response<'_>, body: &Body<'_>, sound: bool) -> bool {

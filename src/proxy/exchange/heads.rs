@@ -52,6 +52,7 @@ impl InPool<'_> {
         }
     }
 
+    //= rfc9112#6.1 no-coding
     /// How the body goes down.
     pub(crate) fn framing_down(&self, answer: &AnswerHead) -> FramingToClient {
         match answer.framing() {

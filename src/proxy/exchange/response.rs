@@ -42,6 +42,7 @@ impl<'r> Response<'r> {
         self.keep_alive
     }
 
+    //= rfc9110#10.1.1 expect
     /// Whether the client waits for `100 Continue`.
     pub(crate) fn awaits_continue(&self) -> bool {
         self.awaits_continue

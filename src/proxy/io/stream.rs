@@ -165,6 +165,8 @@ impl TimedStream {
         matches!(&*self.stream.borrow(), Transport::Plain(tcp) if !tcp.is_readable())
     }
 
+    //= rfc9112#9.2 unasked
+    //= rfc9112#6.3 extra
     /// Whether the other side has neither sent anything nor ended, on a connection that nobody reads. If a node has
     /// sent bytes without a request, the connection must not be reused: they would be read as the answer to the next
     /// request.

@@ -32,6 +32,7 @@ pub(crate) use self::explain::{explain, pin_mismatch, small_key};
 use crate::config::certificate::{key_pin, pin_of};
 use crate::config::{NodeTls, Verify};
 
+//= rfc9110#4.3.4 node-identity
 /// The TLS client configuration for the nodes of a pool: TLS 1.2 and 1.3, no ALPN. Sessions are resumed only between
 /// connections of the same configuration.
 ///

@@ -39,6 +39,7 @@ impl Tokens {
     }
 }
 
+//= rfc6265#4.1.1 own-cookie
 /// Appends the value of a Set-Cookie field. Without Max-Age, so the cookie lasts until the browser closes.
 pub fn set_cookie(out: &mut Vec<u8>, name: &str, token: &[u8], attributes: &OwnCookie, secure_connection: bool) {
     let secure = attributes.secure.unwrap_or(secure_connection);

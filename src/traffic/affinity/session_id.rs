@@ -3,6 +3,7 @@
 
 use crate::wire::{FieldKind, RequestHead, trim};
 
+//= rfc6265#4.2.1 cookie
 /// All values of the cookie with this name, in their order. Browsers can send several, one for each path.
 pub fn values<'a>(head: &'a RequestHead, name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
     head.fields()

@@ -82,6 +82,7 @@ refusals! {
 /// Retry-After of a 503, in seconds, if no better value is known.
 const RETRY_AFTER: u32 = 5;
 
+//= rfc9110#10.2.1 allow
 /// The allowed methods. Sites take every method except CONNECT and TRACE, but Allow can only list known ones.
 const ALLOW: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 

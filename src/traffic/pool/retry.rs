@@ -152,6 +152,7 @@ pub fn blame(attempt: &Progress, failure: Failure) -> bool {
 }
 
 impl Progress {
+    //= rfc9110#9.2.2 no-retry
     /// Whether the request may be sent again, to the same node or another.
     fn may_go_again(&self, failure: Failure, terms: &RetryTerms<'_>) -> bool {
         let answered = self.answer_begun && !matches!(failure, Failure::Status(_));

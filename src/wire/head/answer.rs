@@ -130,6 +130,7 @@ impl AnswerHead {
         self.bytes.shrink_to(ORDINARY_HEAD);
     }
 
+    //= rfc9110#7.6.1 connection-down
     fn read_meaning(&mut self, to: Method) -> Result<(), AnswerFault> {
         self.to_head = to == Method::Head;
         let options = read_connection(&self.bytes, &mut self.fields, |_| false);
@@ -147,6 +148,7 @@ impl AnswerHead {
         }
         let length = read_length(&self.bytes, &self.fields)?;
         let chunked = read_coding(&self.bytes, &self.fields, self.version)?;
+        //= rfc9112#6.3 both-down
         // RFC 9112 section 6.3: chunks win over the length, and the connection is not reused. Old Tomcat versions send
         // both.
         let both = chunked && length.is_some();
@@ -161,6 +163,7 @@ impl AnswerHead {
         Ok(())
     }
 
+    //= rfc9110#9.3.2 head
     fn has_no_body(&self) -> bool {
         self.to_head || self.is_interim() || matches!(self.status, 204 | 304)
     }
@@ -208,11 +211,13 @@ impl AnswerHead {
         self.length
     }
 
+    //= rfc9110#8.6 no-length
     /// Whether an answer to HEAD or a 304 may tell the client the length of the body that is not sent.
     pub fn may_declare_length(&self) -> bool {
         !self.is_interim() && self.status != 204
     }
 
+    //= rfc9112#9.6 close-down
     /// Whether the node's connection can be used for another request after this answer.
     pub fn keep_alive(&self) -> bool {
         self.keep_alive
@@ -274,6 +279,8 @@ fn read_status_line(head: &[u8]) -> Option<StatusLine> {
     (status >= 100).then_some(StatusLine { version, status, reason: Span::new(start, stop), end, stands })
 }
 
+//= rfc9112#6.3 bad-length-down
+//= rfc9110#8.6 wrong-length
 /// The length that all Content-Length fields agree on.
 fn read_length(bytes: &[u8], fields: &Fields) -> Result<Option<u64>, AnswerFault> {
     let mut length = None;
@@ -297,6 +304,7 @@ fn read_length(bytes: &[u8], fields: &Fields) -> Result<Option<u64>, AnswerFault
     Ok(length)
 }
 
+//= rfc9112#6.1 chunked-1.0-down
 fn read_coding(bytes: &[u8], fields: &Fields, version: Version) -> Result<bool, AnswerFault> {
     let mut chunked = false;
     for field in fields.of_kind(FieldKind::TransferEncoding) {
@@ -317,6 +325,7 @@ fn read_coding(bytes: &[u8], fields: &Fields, version: Version) -> Result<bool, 
     Ok(chunked)
 }
 
+//= rfc9112#5.2 fold-down
 fn answer_fault(fault: LineFault) -> AnswerFault {
     match fault {
         LineFault::Bad | LineFault::BareLf => AnswerFault::BadField,

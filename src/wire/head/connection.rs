@@ -17,6 +17,7 @@ pub(super) struct Options {
 }
 
 impl Options {
+    //= rfc9112#9.6 close
     /// Whether the connection stays open: by default in HTTP/1.1, on request in HTTP/1.0, never with `close`.
     pub(super) fn keep_alive(self, version: Version) -> bool {
         !self.close && (self.kept || version == Version::Http11)
@@ -27,6 +28,7 @@ impl Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BadConnection;
 
+//= rfc9110#7.6.1 connection
 /// Reads all Connection fields and marks the fields that they name.
 pub(super) fn read_connection(
     bytes: &[u8],
@@ -58,6 +60,7 @@ pub(super) fn read_connection(
     if named > MOST_NAMED { Err(BadConnection) } else { Ok(options) }
 }
 
+//= rfc9110#5.6.1 empty-members
 fn read_member(
     bytes: &[u8],
     fields: &mut Fields,

@@ -62,6 +62,7 @@ pub(super) struct Said {
     pub(super) spelled: bool,
 }
 
+//= rfc9110#7.8 upgrade-1.0
 /// Decides what the fields of a head mean. The lines are already split.
 pub(super) fn read_meaning(bytes: &mut Vec<u8>, fields: &mut Fields, said: Said) -> Result<Meaning, HeadFault> {
     let Said { method, version, authority, secure, spelled } = said;
@@ -88,6 +89,7 @@ struct Wishes {
 }
 
 impl Wishes {
+    //= rfc9110#10.1.1 expect-1.0
     fn of(bytes: &[u8], fields: &mut Fields, version: Version) -> Result<Self, HeadFault> {
         let mut wishes = Self::default();
         for field in &mut fields.spans {
@@ -120,6 +122,9 @@ impl Wishes {
     }
 }
 
+//= rfc9112#6.3 bad-length
+//= rfc9112#6.1 close-after-both
+//= rfc9112#6.1 chunked-1.0
 fn read_framing(bytes: &[u8], fields: &Fields, version: Version) -> Result<Framing, HeadFault> {
     let kinds = fields.kinds;
     match (kinds.has(FieldKind::ContentLength), kinds.has(FieldKind::TransferEncoding)) {
@@ -137,6 +142,8 @@ fn read_framing(bytes: &[u8], fields: &Fields, version: Version) -> Result<Frami
     }
 }
 
+//= rfc9112#3.2.2 absolute-form
+//= rfc9112#3.2 host
 /// The host, from the Host field and from the authority of an absolute target.
 fn read_hosts(
     bytes: &mut Vec<u8>,
@@ -191,6 +198,7 @@ fn refuse_expectation(value: &[u8]) -> Result<(), HeadFault> {
     if value.eq_ignore_ascii_case(b"100-continue") { Ok(()) } else { Err(HeadFault::ExpectationRefused) }
 }
 
+//= rfc9112#6.3 chunked-last
 /// Accepts exactly `chunked`. Other codings are valid requests that Weir cannot serve. Other spellings are seen as
 /// attacks.
 fn read_coding(value: &[u8]) -> Result<Framing, HeadFault> {
@@ -235,6 +243,7 @@ fn are_same(bytes: &[u8], one: HostSpan, other: HostSpan, secure: bool) -> bool 
     one.name.of(bytes) == other.name.of(bytes) && one.port.unwrap_or(default) == other.port.unwrap_or(default)
 }
 
+//= rfc9110#7.6.1 no-option
 /// Fields that Connection must not name. A client that names one wants to hide from the node what the node decides by.
 fn must_travel(name: &[u8]) -> bool {
     let kind = match FieldKind::of(name) {
@@ -254,6 +263,7 @@ fn must_travel(name: &[u8]) -> bool {
 
 /// Fields that are judged by their value, whatever other fields there are.
 const JUDGED: Kinds = Kinds::of([FieldKind::Te, FieldKind::Expect]);
+//= rfc9113#8.2.2 one-connection
 /// The fields that HTTP/2 forbids (RFC 9113 section 8.2.2).
 const OF_ONE_CONNECTION: Kinds = Kinds::of([
     FieldKind::Connection,

@@ -128,6 +128,7 @@ fn read_version(written: &[u8]) -> Result<Version, HeadFault> {
     }
 }
 
+//= rfc9110#9.1 methods
 /// Methods are case-sensitive. But a node may ignore case, so CONNECT and TRACE are refused in any case.
 fn refuse_method(name: &[u8]) -> Result<(), HeadFault> {
     if name.eq_ignore_ascii_case(b"CONNECT") || name.eq_ignore_ascii_case(b"TRACE") {

@@ -31,6 +31,7 @@ pub enum AnswerScan {
     Bad(AnswerFault),
 }
 
+//= rfc9112#2.2 bytes
 /// Looks for the end of a request's head. An earlier scan has already seen the first `from` bytes.
 pub fn scan_head(buffer: &[u8], from: usize, limits: &HeadLimits) -> Scan {
     let head = match skip_empty_lines(buffer, limits) {
@@ -88,6 +89,7 @@ fn scan_lines(head: &[u8], from: usize, limits: &HeadLimits) -> Result<Option<us
     found
 }
 
+//= rfc9112#2.2 bare-cr
 /// The end of the first empty line, or the first invalid byte and its fault. Looks a little before `from`, because the
 /// four bytes of the end may arrive in several reads.
 fn find_end(bytes: &[u8], from: usize) -> Result<Option<usize>, (usize, HeadFault)> {
@@ -145,6 +147,8 @@ fn in_first_line(fault: HeadFault) -> HeadFault {
     if fault == HeadFault::BadField { HeadFault::BadRequestLine } else { fault }
 }
 
+//= rfc9112#3 long-target
+//= rfc9110#5.4 too-large
 /// The fault of a request line that is too long and has no end.
 fn too_long(head: &[u8]) -> HeadFault {
     match memchr(b' ', upto(head, LONGEST_METHOD + 1)) {

@@ -1,6 +1,7 @@
 //! The second way to fill a request's head: HTTP/2 requests are written as HTTP/1.1 text, and the same reader judges
 //! that text. Bytes that could end a line are refused, so the node gets only what one HTTP/1 client could have sent.
 
+use super::host::{split_authority, without_dot};
 use super::meaning::Framing;
 use super::request::RequestHead;
 use crate::wire::blame::{blame_field, blame_request};
@@ -11,6 +12,7 @@ use crate::wire::kind::FieldKind;
 use crate::wire::limits::HeadLimits;
 
 impl RequestHead {
+    //= rfc9113#8.3.1 authority-up
     /// Begins a head with its pseudo fields. `authority` becomes Host. A Host field that is added later must agree with
     /// it.
     pub fn begin(&mut self, method: &[u8], target: &[u8], authority: Option<&[u8]>) -> Result<(), HeadFault> {
@@ -20,6 +22,7 @@ impl RequestHead {
         if !is_token(method) {
             return Err(HeadFault::BadRequestLine);
         }
+        //= rfc9113#8.3.1 path
         // An absolute `:path` would be a second authority (RFC 9113 section 8.3.1).
         let is_path = target.first() == Some(&b'/') || target == b"*";
         for part in [method, b" ", target, b" HTTP/1.1\r\n"] {
@@ -36,15 +39,17 @@ impl RequestHead {
         Ok(())
     }
 
+    //= rfc9113#8.3.1 authority
     /// Adds a field. The caller must join split cookies into one line per request (RFC 9113 section 8.2.3).
     pub fn push_field(&mut self, name: &[u8], value: &[u8]) -> Result<(), HeadFault> {
         if self.spelled_host.len() > 0 && FieldKind::of(name) == FieldKind::Host {
-            let agrees = self.spelled_host.of(&self.bytes).eq_ignore_ascii_case(value);
+            let agrees = are_one_host(self.spelled_host.of(&self.bytes), value);
             return if agrees { Ok(()) } else { Err(HeadFault::BadHost) };
         }
         self.push_line(name, value)
     }
 
+    //= rfc9113#8.1.1 length
     /// Ends the head and reads it. `framing` tells what the stream says: `None` if it ended with its head, `Chunked` if
     /// a body follows. A Content-Length field must agree with it.
     pub fn finish(&mut self, framing: Framing, limits: &HeadLimits) -> Result<(), HeadFault> {
@@ -66,6 +71,8 @@ impl RequestHead {
         if self.odd.is_empty() { blame_request(&self.bytes, fault, limits) } else { self.odd.clone() }
     }
 
+    //= rfc9113#10.3 translated
+    //= rfc9113#8.2.1 names
     fn push_line(&mut self, name: &[u8], value: &[u8]) -> Result<(), HeadFault> {
         // RFC 9113 section 8.2.1 forbids blanks around a value, but curl and Node send them. They are removed as in
         // HTTP/1.
@@ -78,6 +85,17 @@ impl RequestHead {
             self.bytes.extend_from_slice(part);
         }
         Ok(())
+    }
+}
+
+/// As RFC 9113 section 8.3.1 wants it: in any case, and a port that https has anyway may be left out.
+fn are_one_host(one: &[u8], other: &[u8]) -> bool {
+    match (split_authority(one), split_authority(other)) {
+        (Some((one, port)), Some((other, other_port))) => {
+            without_dot(one).eq_ignore_ascii_case(without_dot(other))
+                && port.unwrap_or(443) == other_port.unwrap_or(443)
+        }
+        _ => false,
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) struct Target {
     pub(super) authority: Option<Span>,
 }
 
+//= rfc9110#7.1 asterisk
 /// Reads origin-form, absolute-form, and `*` with OPTIONS. If an absolute target has no path, the target for the node
 /// is written behind the head.
 pub(super) fn read_target(
@@ -32,6 +33,9 @@ pub(super) fn read_target(
     }
 }
 
+//= rfc9112#3.2.1 origin-form
+//= rfc9110#7.4 wrong-scheme
+//= rfc9110#4.2.1 empty-host
 fn read_absolute(bytes: &mut Vec<u8>, written: Span, method: Method, secure: bool) -> Result<Target, HeadFault> {
     let target = written.of(bytes);
     let colon = memchr(b':', target).ok_or(HeadFault::BadTarget)?;
@@ -45,6 +49,7 @@ fn read_absolute(bytes: &mut Vec<u8>, written: Span, method: Method, secure: boo
     let path_at = colon + b"://".len() + length;
     let authority = Some(written.part(colon + b"://".len(), length));
     let up = match target.get(path_at..).unwrap_or_default() {
+        //= rfc9112#3.2.4 asterisk
         // RFC 9112 section 3.2.4: OPTIONS without a path asks about the server as a whole.
         [] if method == Method::Options => append(bytes, b"*"),
         [] => append(bytes, b"/"),

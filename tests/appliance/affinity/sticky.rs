@@ -178,6 +178,7 @@ fn an_idle_session_is_forgotten() {
     eventually("the session is forgotten", || world.weir.metric("weir_sessions", &[("pool", "app")]) < 0.5);
 }
 
+//= rfc6265#4.2.1 cookie
 #[test]
 fn odd_cookies_cost_nobody_an_answer() {
     let world = world("");

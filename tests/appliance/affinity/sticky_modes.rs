@@ -56,6 +56,7 @@ fn the_own_cookie_is_set_once_and_leads_back() {
     }
 }
 
+//= rfc6265#4.1.1 own-cookie
 #[test]
 fn its_attributes_are_what_the_pool_says_and_secure_where_tls_is() {
     let rows = [

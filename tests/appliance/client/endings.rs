@@ -97,6 +97,7 @@ fn a_client_that_pauses_in_its_sending_still_gets_the_answer() {
     }
 }
 
+//= rfc9112#9.3 read-or-close
 #[test]
 fn the_connection_goes_on_after_the_short_body_of_a_denied_request_and_not_after_a_long_one() {
     let (_origin, weir) = world();

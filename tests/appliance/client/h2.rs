@@ -77,6 +77,8 @@ fn trailers_travel_both_ways_when_asked_for() {
     assert_eq!(origin.last().body(), b"5\r\nhello\r\n0\r\nx-up: 1\r\n\r\n");
 }
 
+//= rfc9113#8.2.2 one-connection-down
+//= rfc9113#8.2 lower-case
 #[test]
 fn what_belongs_to_one_connection_does_not_come_down() {
     let fields = "Connection: X-Mine\r\nX-Mine: 1\r\nKeep-Alive: timeout=5\r\nUpgrade: h2c\r\nX-Kept: 1\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n";

@@ -37,6 +37,10 @@ fn get_without(name: &[u8]) -> List<'static> {
     GET.iter().copied().filter(|field| field.0 != name).collect()
 }
 
+//= rfc9113#8.3.1 authority
+//= rfc9113#8.3 pseudo
+//= rfc9113#8.2.2 one-connection
+//= rfc9113#8.2.1 names
 fn malformed() -> Vec<(&'static str, List<'static>)> {
     let mut rows = vec![
         ("CR LF in a value", get_with(&[(b"x", b"a\r\nhost: other.test")])),
@@ -60,6 +64,7 @@ fn malformed() -> Vec<(&'static str, List<'static>)> {
         ("te other than trailers", get_with(&[(b"te", b"gzip")])),
         ("te of trailers and more", get_with(&[(b"te", b"trailers, gzip")])),
         ("another host", get_with(&[(b"host", b"other.test")])),
+        ("another port", get_with(&[(b"host", b"esb.test:80")])),
         ("two hosts", get_with(&[(b"host", b"esb.test"), (b"host", b"other.test")])),
         ("an empty host beside the authority", get_with(&[(b"host", b"")])),
         ("an unknown pseudo field", get_with(&[(b":x", b"a")])),
@@ -87,6 +92,7 @@ fn malformed() -> Vec<(&'static str, List<'static>)> {
     rows
 }
 
+//= rfc9113#8.3.1 path
 fn malformed_pseudo_fields() -> Vec<(&'static str, List<'static>)> {
     vec![
         ("a blank in the path", get_but(b":path", b"/a b")),
@@ -116,6 +122,8 @@ fn malformed_pseudo_fields() -> Vec<(&'static str, List<'static>)> {
     ]
 }
 
+//= rfc9113#10.3 translated
+//= rfc9113#8.1.1 malformed
 #[test]
 fn malformed_requests_reach_nobody_and_harm_nobody() {
     let (origin, weir) = world();
@@ -137,11 +145,18 @@ fn malformed_requests_reach_nobody_and_harm_nobody() {
     assert_eq!(weir.get("/after").text(), "/after");
 }
 
+//= rfc9113#8.3.1 authority-up
+//= rfc9113#8.2.3 crumbs
 #[test]
 fn right_requests_go_up_as_one_request_of_http_1() {
     let rows: Vec<(&str, List<'_>, &str)> = vec![
         ("a GET", GET.to_vec(), "get / http/1.1\r\nhost: esb.test\r\n$added\r\n"),
         ("a host that agrees", get_with(&[(b"host", b"esb.test")]), "get / http/1.1\r\nhost: esb.test\r\n$added\r\n"),
+        (
+            "a host that agrees but for what https has anyway",
+            get_with(&[(b"host", b"ESB.test:443")]),
+            "get / http/1.1\r\nhost: esb.test\r\n$added\r\n",
+        ),
         (
             "te: trailers",
             get_with(&[(b"te", b"trailers")]),
@@ -187,6 +202,7 @@ fn sorted(head: &str) -> Vec<&str> {
     lines
 }
 
+//= rfc9113#8.1.1 length
 #[test]
 fn a_body_that_does_not_match_its_length_never_looks_whole() {
     let (origin, weir) = world();
@@ -388,6 +404,8 @@ fn one_malformed_request_leaves_the_other_streams_of_its_connection_alone() {
     assert!(log.contains("a field name with a byte that it must not have: X-Upper"), "{log}");
 }
 
+//= rfc9113#10.5.1 large-block
+//= rfc9113#8.1 headers-twice
 #[test]
 fn bodies_and_fields_that_break_the_rules_have_a_line_with_the_reason() {
     let gate = Gate::shut();

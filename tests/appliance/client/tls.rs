@@ -292,6 +292,7 @@ fn the_stock_certificate_of_a_node_works_with_its_pin_and_with_no_other() {
     assert!(node.seen().iter().all(|seen| seen.target() != "/c"));
 }
 
+//= rfc9110#4.3.4 node-identity
 #[test]
 fn a_certificate_is_believed_as_far_as_verify_says() {
     let (stock, named) = (Pair::of_a_stock_node(), Pair::of(&["node.test"]));

@@ -134,6 +134,7 @@ fn an_answer_that_comes_before_the_body_was_sent_goes_down_at_once() {
     assert_eq!(origin.count(), 1);
 }
 
+//= rfc9110#7.7 content
 #[test]
 fn both_bodies_flow_at_the_same_time() {
     let origin = Origin::speaking(|talk| {
@@ -177,6 +178,7 @@ fn a_body_over_the_sites_limit_is_cut_where_the_limit_is() {
     assert!(origin.seen().iter().skip(1).all(|seen| !seen.complete));
 }
 
+//= rfc9110#10.1.1 expect
 #[test]
 fn a_client_that_waits_for_100_gets_the_nodes() {
     let origin = Origin::speaking(|talk| {
@@ -257,6 +259,7 @@ fn before_a_buffer(settings: &str) -> (Origin, Appliance) {
     (origin, weir)
 }
 
+//= rfc9110#10.1.1 final
 #[test]
 fn a_pool_that_buffers_tells_a_waiting_client_to_go_on_and_its_node_hears_nothing_of_that() {
     let (origin, weir) = before_a_buffer("buffer-request = \"64KiB\"");

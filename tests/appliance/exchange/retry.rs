@@ -54,6 +54,7 @@ fn a_get_goes_to_the_next_node_when_the_first_resets_or_closes_before_its_answer
     }
 }
 
+//= rfc9110#9.2.2 no-retry
 #[test]
 fn a_post_is_never_sent_twice() {
     let ways: [fn(&mut Talk); 2] = [Talk::reset, Talk::close];
@@ -179,6 +180,7 @@ fn a_get_on_a_reused_connection_that_dies_is_repeated_on_a_fresh_one_and_a_post_
     }
 }
 
+//= rfc9112#9.2 unasked
 #[test]
 fn an_answer_sent_before_the_question_is_never_taken_for_one() {
     let (gate, sent) = (Gate::shut(), Gate::shut());

@@ -44,6 +44,7 @@ fn upgraded(mut client: Client) -> Client {
     client
 }
 
+//= rfc9110#7.8 upgrade-named
 #[test]
 fn a_tunnel_carries_bytes_both_ways_plain_and_over_tls() {
     let (origin, weir) = world();
@@ -112,6 +113,7 @@ fn bytes_that_came_with_the_head_go_into_the_tunnel_after_the_101() {
     assert_eq!(client.exactly(5).expect("the echo comes"), b"early");
 }
 
+//= rfc9110#9.3.6 tunnel-end
 #[test]
 fn a_side_that_has_finished_still_hears_the_other() {
     let origin = Origin::speaking(|talk| {

@@ -183,11 +183,13 @@ impl Frames {
         }
     }
 
+    //= rfc9113#10.5.1 large-block
     fn too_much(&self) -> Stop {
         self.budget.overdraw_for_good();
         Stop::Unfinished
     }
 
+    //= rfc9113#8.1 headers-twice
     fn block(&mut self, head: Head, bytes: &[u8], end: usize, walked: &mut Walked) -> Result<(), Stop> {
         let frames = bytes.get(walked.done..walked.done + end).unwrap_or_default();
         let payload = frames.get(HEAD..HEAD + head.length).unwrap_or_default();

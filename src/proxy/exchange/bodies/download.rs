@@ -16,6 +16,7 @@ use crate::traffic::message::headers;
 use crate::traffic::message::refusal::Refusal;
 use crate::wire::{AnswerFraming, AnswerHead, Chunks, Method};
 
+//= rfc9110#7.7 content
 /// Passes the body down; true when it was whole and the connection's place in it is known.
 pub(crate) async fn pass_body(
     trip: &mut Trip<'_, '_>,
@@ -163,6 +164,7 @@ async fn pass_until_close(
     }
 }
 
+//= rfc9112#6.3 short
 async fn read_more(
     node: &TimedStream,
     input: &mut Buffer,

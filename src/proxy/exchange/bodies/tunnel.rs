@@ -76,6 +76,7 @@ impl Broken {
     }
 }
 
+//= rfc9110#9.3.6 tunnel-end
 /// Bytes both ways until both sides have ended. Fails where one broke, where nobody spoke for too long, or where the node
 /// ended without a word though it had to speak and the client was still there. `heard` is called for all that comes from
 /// the node.

@@ -76,6 +76,7 @@ impl<'u, 'c> Upload<'u, 'c> {
         }
     }
 
+    //= rfc9110#10.1.1 final
     /// Reads what the pool wants to hold before anything goes up; a body that fits goes up with its length. A client
     /// that waits for 100 Continue is told by us to go on: nobody else sees its body yet.
     pub(crate) async fn read_first(

@@ -116,6 +116,7 @@ impl<'a> AnswerFilter<'a> {
         Self { to_client, edits, adds, declared: declared_length(head, to_client) }
     }
 
+    //= rfc9110#11.6.1 www-authenticate
     fn of_field(&mut self, field: &Field<'a>) -> FieldFate<'a> {
         let is_ours = self.adds && self.to_client.speaks_for(field.name);
         if field.hop || is_ours || self.edits.is_some_and(|edits| edits.drops(field.name)) {
@@ -156,6 +157,9 @@ impl<'a> AnswerFilter<'a> {
     }
 }
 
+//= rfc9112#4 reason
+//= rfc9110#6.2 own-version
+//= rfc9110#5.3 order
 /// Writes the head for an HTTP/1 client. The version is always ours (RFC 9110 6.2).
 pub fn write_answer(out: &mut Vec<u8>, head: &AnswerHead, to_client: &ToClient<'_>) {
     out.reserve(head.size() + USUAL_ADDED);
@@ -254,6 +258,8 @@ fn via_node(head: &AnswerHead) -> &'static [u8] {
     if head.version() == Version::Http10 { b"1.0 weir" } else { b"1.1 weir" }
 }
 
+//= rfc9112#9.6 own-close
+//= rfc9110#7.8 upgrade-named
 fn write_connection_to_client(out: &mut Vec<u8>, head: &AnswerHead, to_client: &ToClient<'_>) {
     if to_client.upgrade {
         write_field(out, b"Connection", b"upgrade");

@@ -48,6 +48,8 @@ pub struct ToNode<'a> {
     pub begins_trace: bool,
 }
 
+//= rfc9112#6.2 one-of-both
+//= rfc9112#3.2 host-up
 /// Writes the head that a node reads.
 pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>, to_node: &ToNode<'_>) {
     let host = head.host();
@@ -109,6 +111,8 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
     out.extend_from_slice(b"\r\n");
 }
 
+//= rfc9112#2.3 own-version
+//= rfc9110#7.7 target-unchanged
 /// Writes the request line, or returns the lines that begin with the client's own.
 fn first_line<'h>(out: &mut Vec<u8>, head: &'h RequestHead, to_node: &ToNode<'_>) -> Run<'h> {
     let [path, rest] = match to_node.path_change {
@@ -133,6 +137,8 @@ fn write_ids(out: &mut Vec<u8>, to_node: &ToNode<'_>, replaced: impl Fn(&[u8]) -
     }
 }
 
+//= rfc9110#13.2.1 preconditions
+//= rfc9110#5.1 unknown-fields
 fn goes_to_node(field: &Field<'_>, trust: Trust, to_node: &ToNode<'_>) -> bool {
     match field.kind {
         FieldKind::XForwardedOther | FieldKind::Forwarded => !field.hop && trust == Trust::Trusted,
@@ -169,6 +175,8 @@ fn write_forwarded(out: &mut Vec<u8>, head: &RequestHead, default_host: &[u8], f
     out.extend_from_slice(b"\r\n");
 }
 
+//= rfc9112#7.4 te
+//= rfc9110#7.6.1 own-options
 /// The Connection options of our own connection to the node. TE is one of them (RFC 9110 10.1.4).
 fn write_connection_to_node(out: &mut Vec<u8>, head: &RequestHead, to_node: &ToNode<'_>) {
     let token = head.upgrade().filter(|_| to_node.upgrade);

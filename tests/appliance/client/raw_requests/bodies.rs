@@ -14,6 +14,10 @@ fn up(body: &str) -> String {
     format!("POST /c HTTP/1.1\r\n$H$FTransfer-Encoding: chunked\r\n\r\n{body}")
 }
 
+//= rfc9112#7.1.1 extensions
+//= rfc9112#6.2 one-of-both
+//= rfc9112#6.1 chunked
+//= rfc9110#5.6.3 bad-blanks
 fn whole() -> Vec<Row> {
     let (hello, long) = (up("5\r\nhello\r\n0\r\n\r\n"), "x".repeat(250));
     let bodies = [
@@ -60,6 +64,7 @@ fn whole() -> Vec<Row> {
     rows
 }
 
+//= rfc9112#7.1 huge-chunk
 fn sizes() -> Vec<Row> {
     let sizes = [
         ("0x before it", "0x5"),
@@ -134,6 +139,8 @@ fn broken() -> Vec<Row> {
     bodies.iter().map(|(name, body)| cut(&format!("chunks with {name}"), &chunked(body), "400 bad-chunk")).collect()
 }
 
+//= rfc9112#7.1.2 trailers
+//= rfc9110#6.5.1 trailers
 fn trailers() -> Vec<Row> {
     let long = format!("0\r\nX: {}\r\n\r\n", "x".repeat(9000));
     let faults = [
@@ -192,6 +199,7 @@ fn trailers() -> Vec<Row> {
     rows
 }
 
+//= rfc9110#10.1.1 expect-1.0
 fn expectations() -> Vec<Row> {
     let expect = |value: &str| format!("POST /c HTTP/1.1\r\n$HExpect: {value}\r\nContent-Length: 2\r\n\r\nok");
     vec![

@@ -2,6 +2,8 @@
 
 use super::row::{Row, passes, pipelined, refused};
 
+//= rfc9112#9.6 close
+//= rfc9112#9.3.2 in-order
 pub(super) fn rows() -> Vec<Row> {
     let ten: String = (0..10).map(|number| get(&format!("/{number}"))).collect();
     let ups: Vec<String> = (0..10).map(|number| up(&format!("/{number}"))).collect();
@@ -39,6 +41,7 @@ fn up(target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\n$H$F\r\n")
 }
 
+//= rfc9112#9.6 own-close
 /// Of ten requests the third is refused: two answers, the refusal, the end.
 fn third_is_bad() -> Vec<Row> {
     let third = [

@@ -15,6 +15,10 @@ fn up(fields: &str) -> String {
     format!("GET / HTTP/1.1\r\n$H{fields}$F\r\n")
 }
 
+//= rfc9112#5.2 fold
+//= rfc9112#5.1 colon
+//= rfc9112#2.2 blank-line
+//= rfc9110#5.5 line-bytes
 fn made_of() -> Vec<Row> {
     let fields = [
         ("a space before the colon", "X : 1"),
@@ -48,6 +52,9 @@ fn made_of() -> Vec<Row> {
     rows
 }
 
+//= rfc9110#13.2.1 preconditions
+//= rfc9110#5.5 blanks
+//= rfc9110#5.1 unknown-fields
 fn kept() -> Vec<Row> {
     let fields = [
         ("case and order of names", "b-B: 1\r\nA-a: 2\r\nC-C: 3\r\n"),
@@ -73,6 +80,11 @@ fn kept() -> Vec<Row> {
     rows
 }
 
+//= rfc9112#7.4 te
+//= rfc9110#7.8 upgrade-1.0
+//= rfc9110#7.6.1 own-options
+//= rfc9110#7.6.1 connection
+//= rfc9110#5.6.1 empty-members
 fn hop_by_hop() -> Vec<Row> {
     let dropped = [
         ("Connection: keep-alive", "Connection: keep-alive"),
@@ -125,6 +137,7 @@ fn hop_by_hop() -> Vec<Row> {
     rows
 }
 
+//= rfc9110#7.6.1 no-option
 fn connection_faults() -> Vec<Row> {
     let named = [
         "Host",

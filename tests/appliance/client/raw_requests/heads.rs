@@ -8,6 +8,7 @@ pub(super) fn rows() -> Vec<Row> {
     [plain(), line_ends(), request_lines(), versions(), methods(), sizes(), not_http()].into_iter().flatten().collect()
 }
 
+//= rfc9110#5.3 whole-head
 fn plain() -> Vec<Row> {
     vec![
         passes("a plain GET", "GET / HTTP/1.1\r\n$H\r\n", UP),
@@ -30,6 +31,7 @@ fn plain() -> Vec<Row> {
     ]
 }
 
+//= rfc9112#2.2 bare-cr
 fn line_ends() -> Vec<Row> {
     let bare_lf = [
         ("after the request line", "GET / HTTP/1.1\n$H\r\n"),
@@ -83,6 +85,9 @@ fn request_lines() -> Vec<Row> {
     odd.map(|(name, line)| refused(name, &format!("{line}\r\n$H\r\n"), "400")).into_iter().collect()
 }
 
+//= rfc9112#3.2 host-up
+//= rfc9112#2.3 own-version
+//= rfc9110#6.2 own-version
 fn versions() -> Vec<Row> {
     let up = "GET / HTTP/1.1\r\n$H$F\r\n";
     vec![
@@ -105,6 +110,8 @@ fn versions() -> Vec<Row> {
     ]
 }
 
+//= rfc9110#10.2.1 allow
+//= rfc9110#9.1 methods
 fn methods() -> Vec<Row> {
     let passing = ["DELETE", "OPTIONS", "PROPFIND", "get", "M-SEARCH", "X!#$%&'*+.^_`|~9", "SOAP"];
     let refusing = [
@@ -132,6 +139,8 @@ fn methods() -> Vec<Row> {
     passing.into_iter().chain([head]).chain(refusing).collect()
 }
 
+//= rfc9112#3 long-target
+//= rfc9110#5.4 too-large
 fn sizes() -> Vec<Row> {
     let (kib, many) = (|count: usize| "a".repeat(count * 1024), |count: usize| "X: 1\r\n".repeat(count));
     vec![

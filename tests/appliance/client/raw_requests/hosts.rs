@@ -6,6 +6,7 @@ pub(super) fn rows() -> Vec<Row> {
     [missing_and_doubled(), malformed(), fine()].into_iter().flatten().collect()
 }
 
+//= rfc9112#3.2 host
 fn missing_and_doubled() -> Vec<Row> {
     vec![
         refused("no Host", "GET / HTTP/1.1\r\n\r\n", "400 no-host"),

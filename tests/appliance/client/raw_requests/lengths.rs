@@ -10,6 +10,8 @@ fn post(fields: &str, body: &str) -> String {
     format!("POST /p HTTP/1.1\r\n$H{fields}\r\n\r\n{body}")
 }
 
+//= rfc9112#6.3 bad-length
+//= rfc9110#8.6 huge-length
 fn lengths() -> Vec<Row> {
     let values = [
         ("with a plus", "+5"),
@@ -57,6 +59,8 @@ fn lengths() -> Vec<Row> {
 
 const CHUNKS: &str = "5\r\nhello\r\n0\r\n\r\n";
 
+//= rfc9112#6.3 chunked-last
+//= rfc9112#6.1 chunked-1.0
 fn codings() -> Vec<Row> {
     let values = [
         ("xchunked", "xchunked", "501"),
@@ -102,6 +106,7 @@ fn codings() -> Vec<Row> {
     rows
 }
 
+//= rfc9112#6.1 close-after-both
 fn both() -> Vec<Row> {
     let smuggled = "0\r\n\r\nGET /smuggled HTTP/1.1\r\n$H\r\n";
     let fields = [

@@ -7,6 +7,8 @@ pub(super) fn rows() -> Vec<Row> {
     [unchanged(), odd_bytes(), forms(), absolute()].into_iter().flatten().collect()
 }
 
+//= rfc9112#2.2 bytes
+//= rfc9110#7.7 target-unchanged
 fn unchanged() -> Vec<Row> {
     let targets = [
         "/a/../carbon",
@@ -71,6 +73,7 @@ fn odd_bytes() -> Vec<Row> {
     targets.map(row).into_iter().collect()
 }
 
+//= rfc9110#7.1 asterisk
 fn forms() -> Vec<Row> {
     vec![
         passes("OPTIONS *", "OPTIONS * HTTP/1.1\r\n$H\r\n", "OPTIONS * HTTP/1.1\r\n$H$F\r\n"),
@@ -85,6 +88,11 @@ fn forms() -> Vec<Row> {
     ]
 }
 
+//= rfc9112#3.2.4 asterisk
+//= rfc9112#3.2.2 absolute-form
+//= rfc9112#3.2.1 origin-form
+//= rfc9110#7.4 wrong-scheme
+//= rfc9110#4.2.1 empty-host
 fn absolute() -> Vec<Row> {
     let get = |target: &str, host: &str| format!("GET {target} HTTP/1.1\r\n{host}\r\n");
     let passing = [

@@ -43,6 +43,8 @@ fn every_answer_of_a_node_becomes_what_the_table_says() {
     assert!(failures.is_empty(), "{} rows fail:\n\n{}", failures.len(), failures.join("\n"));
 }
 
+//= rfc9110#6.6.1 date
+//= rfc9110#5.6.7 dates
 #[test]
 fn an_answer_without_a_date_gets_one_and_so_do_weirs_own() {
     let origin = Origin::speaking(|talk| {

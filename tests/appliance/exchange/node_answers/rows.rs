@@ -25,6 +25,7 @@ pub(super) fn rows() -> Vec<Row> {
 const OK5: &str = "HTTP/1.1 200 OK\nContent-Length: 5";
 const CHUNKED: &str = "HTTP/1.1 200 OK\nTransfer-Encoding: chunked";
 
+//= rfc9112#6.3 both-down
 fn framing() -> Vec<Row> {
     let both =
         |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}\r\nConnection: keep-alive\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
@@ -83,9 +84,24 @@ fn framing() -> Vec<Row> {
     ]
 }
 
+//= rfc9110#9.3.2 head
+//= rfc9110#8.6 no-length
 fn bodyless() -> Vec<Row> {
     vec![
         fine("204", "HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 204 No Content", ""),
+        fine(
+            "204 with a length",
+            "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 204 No Content",
+            "",
+        ),
+        fine(
+            "204 with chunks",
+            "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "HTTP/1.1 204 No Content",
+            "",
+        )
+        .not_reused(),
         fine(
             "304 with a length",
             "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nETag: \"a\"\r\n\r\n",
@@ -104,6 +120,7 @@ fn bodyless() -> Vec<Row> {
     ]
 }
 
+//= rfc9112#6.1 no-coding
 fn for_old_clients() -> Vec<Row> {
     vec![
         fine(
@@ -144,6 +161,9 @@ fn trailers() -> Vec<Row> {
     ]
 }
 
+//= rfc9110#15.2 interim
+//= rfc9110#15.2 interim-1.0
+//= rfc9110#7.8 switch-asked
 fn interim() -> Vec<Row> {
     let last = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     let many = |count: usize| "HTTP/1.1 100 Continue\r\n\r\n".repeat(count) + last;
@@ -171,6 +191,9 @@ fn interim() -> Vec<Row> {
     ]
 }
 
+//= rfc9112#9.6 close-down
+//= rfc9112#9.3 read-or-close-down
+//= rfc9112#6.3 extra
 fn closing() -> Vec<Row> {
     let stay = |name, node| fine(name, node, OK5, "hello");
     vec![
@@ -207,6 +230,7 @@ fn closing() -> Vec<Row> {
     ]
 }
 
+//= rfc9112#4 reason
 fn heads_that_pass() -> Vec<Row> {
     vec![
         fine("an empty reason", "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 \nContent-Length: 0", ""),
@@ -255,6 +279,9 @@ fn heads_that_pass() -> Vec<Row> {
     ]
 }
 
+//= rfc9110#11.6.1 www-authenticate
+//= rfc9110#7.6.1 connection-down
+//= rfc9110#5.3 order
 fn fields_that_pass() -> Vec<Row> {
     vec![
         fine(
@@ -326,6 +353,7 @@ fn locations() -> Vec<Row> {
     ]
 }
 
+//= rfc9112#5.2 fold-down
 fn heads_that_fail() -> Vec<Row> {
     let with = |field: &str| format!("HTTP/1.1 200 OK\r\n{field}\r\nContent-Length: 2\r\n\r\nok");
     let line = |line: &str| format!("{line}\r\nContent-Length: 2\r\n\r\nok");
@@ -355,6 +383,9 @@ fn heads_that_fail() -> Vec<Row> {
     ]
 }
 
+//= rfc9112#6.3 bad-length-down
+//= rfc9112#6.1 chunked-1.0-down
+//= rfc9110#8.6 wrong-length
 fn framing_faults() -> Vec<Row> {
     let with = |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
     vec![
@@ -377,6 +408,8 @@ fn framing_faults() -> Vec<Row> {
     ]
 }
 
+//= rfc9112#8 incomplete
+//= rfc9112#6.3 short
 fn cuts() -> Vec<Row> {
     let cut = |name, node: &str, then| Row {
         name,
