@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Writes each text to its path with its mode. Without `force`, nothing is written if one of the files exists.
@@ -14,16 +14,46 @@ pub(super) fn write_all(texts: &[(PathBuf, String, u32)], force: bool) -> Result
     for (path, text, mode) in texts {
         drafts.push(Draft::write(path, text, *mode).map_err(|error| format!("{}: {error}", path.display()))?);
     }
-    let mut placed: Vec<&Path> = Vec::new();
+    // A certificate without its key is of no use: all take their places, or none.
+    let mut former = Vec::new();
+    for (path, ..) in texts {
+        former.push(second_name(path).map_err(|error| format!("{}: {error}", path.display()))?);
+    }
     for (draft, (path, ..)) in drafts.iter().zip(texts) {
         if let Err(error) = draft.place(path, force) {
-            // A certificate without its key is of no use. What was replaced with `force` cannot be brought back.
-            placed.iter().filter(|_| !force).for_each(|path| drop(fs::remove_file(path)));
+            put_back(&drafts, &former, texts);
             return Err(format!("{}: {error}", path.display()));
         }
-        placed.push(path);
     }
     Ok(())
+}
+
+/// Another name for the file that is at a path, by which it can come back. None where there is no file, or the file system
+/// has no second names.
+fn second_name(path: &Path) -> io::Result<Option<Draft>> {
+    let former = beside(path, "former");
+    match fs::hard_link(path, &former) {
+        Ok(()) => Ok(Some(Draft(former))),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Gives each file its place again, and takes away those that were not there before.
+fn put_back(drafts: &[Draft], former: &[Option<Draft>], texts: &[(PathBuf, String, u32)]) {
+    for ((draft, former), (path, ..)) in drafts.iter().zip(former).zip(texts) {
+        match former {
+            Some(former) => drop(fs::rename(&former.0, path)),
+            None if draft.is_at(path) => drop(fs::remove_file(path)),
+            None => {}
+        }
+    }
+}
+
+fn beside(path: &Path, what: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.{what}", std::process::id()));
+    path.with_file_name(name)
 }
 
 /// A temporary file in the same directory. It is removed when this is dropped.
@@ -32,9 +62,7 @@ pub(crate) struct Draft(PathBuf);
 impl Draft {
     /// Writes the text beside `path`.
     pub(crate) fn write(path: &Path, text: impl AsRef<[u8]>, mode: u32) -> io::Result<Self> {
-        let mut name = path.file_name().unwrap_or_default().to_os_string();
-        name.push(format!(".{}.draft", std::process::id()));
-        let beside = path.with_file_name(name);
+        let beside = beside(path, "draft");
         // The mode is set at creation. With a later chmod, others could read the key until then.
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
         let draft = Self(beside);
@@ -62,6 +90,12 @@ impl Draft {
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// Whether this file has taken a place where none was: it is gone from its own, or both names lead to it.
+    fn is_at(&self, path: &Path) -> bool {
+        let inode = |path: &Path| path.symlink_metadata().map(|data| (data.dev(), data.ino())).ok();
+        inode(&self.0).is_none_or(|own| inode(path) == Some(own))
     }
 }
 
