@@ -51,7 +51,7 @@ INSTALLED = $(PREFIX)/bin/weir $(UNITDIR)/weir.service $(UNITDIR)/weir-again.ser
 	$(SYSCONFDIR)/needrestart/conf.d/weir.conf \
 	$(PAGES:%=$(DOCDIR)/%.md) $(RECIPES:%=$(DOCDIR)/recipes/%.md) $(DOCDIR)/performance.svg $(DOCDIR)/CHANGELOG.md $(DOCDIR)/examples/weir.toml $(DOCDIR)/examples/minimal.toml $(DOCDIR)/examples/weir.socket
 
-.PHONY: help build demo bench soak generated test lint cargo-test doc units staged acceptance deb rpm tarball install files uninstall clean
+.PHONY: help build demo bench soak generated reproducible test lint cargo-test doc units staged acceptance deb rpm tarball install files uninstall clean
 
 help: ## lists what there is
 	@echo "Weir, a reverse-proxy load balancer. What make can do here:"
@@ -72,6 +72,10 @@ bench: ## side by side with nginx and HAProxy (ROUNDS, SECONDS, WORKLOADS, PROXI
 	@.ci/need bench
 	@$(CARGO) bench --quiet --profile $(PROFILE) --bench versus -- rounds=$(ROUNDS) seconds=$(SECONDS) threads=$(THREADS) \
 		sessions=$(SESSIONS) ports=$(PORTS) workloads="$(WORKLOADS)" proxies="$(PROXIES)" binaries="$(BINARIES)" weir="$(WEIR)"
+
+reproducible: ## builds the release binary twice and compares the bytes; leaves target/reproducible/weir
+	@.ci/need build
+	@.ci/reproducible
 
 soak: ## mixed load, reloads, upgrades, drains and a failing node, an hour long (SECONDS=600 for ten minutes)
 	@WEIR_SOAK_SECONDS=$(or $(SECONDS),3600) $(CARGO) test --test soak nothing -- --nocapture

@@ -81,7 +81,7 @@ impl Running {
                     Signalled::Upgrade => self.ask_for_upgrade(),
                     Signalled::Reopen => self.reopen_logs(),
                     Signalled::Stop(signal) if self.has_handed_over() => {
-                        log::info!("{signal}: another process serves; this one ends with its last request");
+                        self.end_with_the_last_request(signal);
                     }
                     Signalled::Stop(signal) => {
                         self.stop(signal, &mut signals).await;

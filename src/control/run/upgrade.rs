@@ -9,6 +9,7 @@ use super::handover::taking::Given;
 use super::running::{Running, save};
 use super::upgrading::{Stage, Upgrading};
 use crate::control::actor::OrderedBy;
+use crate::control::admin_sockets::AdminGiven;
 use crate::control::state::UpgradeRequest;
 use crate::control::store::{SLOW_DISK, sessions};
 
@@ -33,7 +34,7 @@ impl Running {
         }
         if let Some((pid, _)) = *self.control.before.lock() {
             return Err(format!(
-                "process {pid}, from which this one took over, still answers its last requests; ask again when it has ended"
+                "process {pid}, from which this one took over, is still there; ask again when it has ended: after its last request, and not before 5 s, in which it would take back"
             ));
         }
         self.record("upgrade", &by, "asked".to_owned()).await?;
@@ -56,7 +57,8 @@ impl Running {
         let secrets = self.reloader.secrets_to_give();
         let terms = Terms { path: self.path.clone(), secrets, sockets, control: self.control.clone() };
         let giving = Giving::begin(terms);
-        self.upgrading = Some(Upgrading { giving, by, answer: None, listeners, admin, stage: Stage::Starts });
+        self.upgrading =
+            Some(Upgrading { giving, by, answer: None, listeners, admin, stage: Stage::Starts, ends: false });
         Ok(())
     }
 
@@ -99,6 +101,7 @@ impl Running {
                 }
                 self.upgrading = Some(upgrading);
             }
+            Step::TakenBack(_) if upgrading.ends => self.upgrading = Some(upgrading),
             Step::TakenBack(why) => self.take_back(upgrading, &why).await,
         }
     }
@@ -129,14 +132,26 @@ impl Running {
 
     /// Whether another process serves.
     pub(super) fn has_handed_over(&self) -> bool {
-        self.upgrading.as_ref().is_some_and(|upgrading| matches!(upgrading.stage, Stage::Served(_)))
+        self.upgrading.as_ref().is_some_and(Upgrading::has_handed_over)
+    }
+
+    /// A signal to stop, when another process serves. That one is told too: its end is no reason to take back, and who connects now
+    /// must not wait at a socket that is held here.
+    pub(super) fn end_with_the_last_request(&mut self, signal: &str) {
+        log::info!("{signal}: another process serves; this one ends with its last request");
+        if let Some(upgrading) = &mut self.upgrading {
+            upgrading.ends = true;
+            upgrading.listeners.clear();
+            upgrading.admin = AdminGiven::default();
+        }
     }
 
     /// Whether another process serves, and nothing is left to do here, or the time for it is over.
     pub(super) fn is_done(&self) -> bool {
-        let Some(Upgrading { stage: Stage::Served(since), .. }) = &self.upgrading else { return false };
+        let Some(upgrading @ Upgrading { stage: Stage::Served(since), .. }) = &self.upgrading else { return false };
         let limit = self.control.current.load().snapshot.config.stop_timeout;
-        self.control.open.load(Ordering::Relaxed) == 0 || since.elapsed() >= limit
+        let is_idle = self.control.open.load(Ordering::Relaxed) == 0;
+        (is_idle && upgrading.is_believed()) || since.elapsed() >= limit
     }
 
     /// The end of a process that has handed over.

@@ -45,8 +45,11 @@ fn a_running_request_is_answered_by_the_process_before_and_new_ones_by_the_next(
     slow.send("GET /slow HTTP/1.1\r\nHost: esb.test\r\n\r\n");
     eventually("the request runs", || origin.last().target() == "/slow");
     let old = weir.id();
+    let mut scraper = Client::plain(weir.admin()).expect("the admin address accepts");
+    assert_eq!(scraper.ask("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").status, 200);
     let new = upgraded(&mut weir);
     assert_ne!(new, old);
+    assert!(scraper.is_closed(), "who keeps a connection would see the numbers of the process before");
     let told = weir.wait_for_notice(&format!("MAINPID={new}"), Duration::from_secs(5));
     assert!(told.is_some_and(|told| told.contains("READY=1") && !told.contains("STOPPING")));
     assert!(idle.is_closed());
@@ -229,6 +232,36 @@ fn when_the_new_process_dies_the_one_before_takes_back() {
 }
 
 #[test]
+fn a_process_that_has_nothing_left_to_do_takes_back_too_when_the_new_one_dies_soon() {
+    let (_origin, _gate, mut weir) = world();
+    let (old, new) = (weir.id(), upgraded(&mut weir));
+    assert!(weir.wait_for_notice(&format!("MAINPID={new}"), Duration::from_secs(5)).is_some());
+    eventually("nothing is left to do for it", || status(weir.admin()).contains("\"connections\":0}"));
+    assert_eq!(weir.get("/a").status, 200);
+    weir.kill_process(new);
+    assert!(weir.wait_for_notice(&format!("MAINPID={old}"), Duration::from_secs(5)).is_some(), "{}", weir.journal());
+    assert_eq!(weir.get("/a").status, 200);
+    assert_eq!(weir.command(&["maintain", "n1", "--force"]).code, Some(0), "{}", weir.journal());
+    assert_eq!(weir.stop(), Some(0));
+}
+
+#[test]
+fn a_stop_soon_after_an_upgrade_ends_both_and_is_no_death_of_the_new_one() {
+    let (origin, gate, mut weir) = world();
+    let mut slow = weir.client();
+    slow.send("GET /slow HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    eventually("the request runs", || origin.last().target() == "/slow");
+    let (old, new) = (weir.id(), upgraded(&mut weir));
+    // As systemd does it: each process of the group.
+    [old, new].iter().for_each(|id| weir.signal_process(*id, Signal::TERM));
+    eventually("the new one ends", || weir.journal().contains("stopped: every request was answered"));
+    gate.open();
+    assert_eq!(slow.answer().expect("it is answered").text(), "/slow");
+    assert_eq!(weir.exit_code(), Some(0));
+    assert!(!weir.journal().contains("upgrade undone"), "{}", weir.journal());
+}
+
+#[test]
 fn one_upgrade_at_a_time() {
     let (origin, gate, mut weir) = world();
     let mut slow = weir.client();
@@ -237,7 +270,7 @@ fn one_upgrade_at_a_time() {
     let (old, new) = (weir.id(), upgraded(&mut weir));
     let said = weir.command(&["upgrade"]);
     assert_eq!(said.code, Some(1), "{said:?}");
-    assert!(said.err.contains(&format!("process {old}, from which this one took over, still answers")), "{said:?}");
+    assert!(said.err.contains(&format!("process {old}, from which this one took over, is still there")), "{said:?}");
     gate.open();
     assert_eq!(slow.answer().expect("it is answered").text(), "/slow");
     assert_eq!(weir.exit_code(), Some(0));

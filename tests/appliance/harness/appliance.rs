@@ -114,8 +114,13 @@ impl Appliance {
 
     /// SIGKILL for a process that took over.
     pub(crate) fn kill_process(&self, id: u32) {
+        self.signal_process(id, Signal::KILL);
+    }
+
+    /// Sends a signal to one of two processes.
+    pub(crate) fn signal_process(&self, id: u32, signal: Signal) {
         let id = i32::try_from(id).ok().and_then(Pid::from_raw);
-        kill_process(id.expect("a process has an id"), Signal::KILL).expect("the process is ours");
+        kill_process(id.expect("a process has an id"), signal).expect("the process is ours");
     }
 
     #[track_caller]
@@ -257,8 +262,7 @@ impl Appliance {
 
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw);
-        kill_process(id.expect("a child has an id"), signal).expect("the child is ours");
+        self.signal_process(self.id(), signal);
     }
 
     /// SIGTERM, and waits for the end.
