@@ -230,6 +230,16 @@ const STEPS = {
     await until('the line is gone', async () => !(await text('#notices')).includes('contact'));
   },
 
+  async 'an upgrade shows both processes as long as there are two'() {
+    const before = world.weir.pid;
+    const now = await world.upgrade();
+    await sees('#verdict-sentence', new RegExp(`upgraded just now: process ${before} before it has \\d+ connections? left`));
+    await world.ended;
+    await until('the process before is gone', async () => !(await text('#verdict-sentence')).includes('upgraded'));
+    assert.equal(JSON.parse((await world.ask(world.admin, '/api/v1/status')).text).pid, now);
+    await sees('#live-word', 'live');
+  },
+
   async 'four pictures without a fault that keeps people out'() {
     await world.traffic();
     await page.locator('[data-node=worker1] .open').click();

@@ -5,7 +5,8 @@ const http = require('node:http');
 const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
-const { spawn, spawnSync } = require('node:child_process');
+const { promisify } = require('node:util');
+const { execFile, spawn, spawnSync } = require('node:child_process');
 
 /** What a hostile node answers: read as HTML, it would set `hacked`. */
 const HOSTILE = '<script>window.hacked = 1</script><img src=x onerror="window.hacked = 1">';
@@ -139,6 +140,14 @@ route = [{ name = "back-at-six", answer = { status = 503 } }]
     await this.ended;
   }
 
+  /** Another process takes over; its number. */
+  async upgrade() {
+    const words = ['upgrade', '--json', '--config', 'weir.toml'];
+    const { stdout } = await promisify(execFile)(this.binary, words, { cwd: this.dir });
+    this.next = JSON.parse(stdout).pid;
+    return this.next;
+  }
+
   journal() {
     return fs.readFileSync(path.join(this.dir, 'journal'), 'utf8').split('\n').slice(-30).join('\n');
   }
@@ -161,6 +170,7 @@ route = [{ name = "back-at-six", answer = { status = 503 } }]
 
   async end() {
     this.weir?.kill('SIGKILL');
+    if (this.next) process.kill(this.next, 'SIGKILL');
     for (const node of Object.values(this.nodes)) await node.stop().catch(() => {});
     fs.rmSync(this.dir, { recursive: true, force: true });
   }

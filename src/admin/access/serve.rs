@@ -68,7 +68,7 @@ pub(crate) fn serve_all(sockets: AdminSockets, router: &Router, shared: &Arc<Sha
     }
 }
 
-/// Accepts connections until the other end of `open` is dropped. Those that came are answered.
+/// Accepts connections until the other end of `open` is dropped. Those that came are answered, and end.
 pub(crate) async fn serve(listening: Listening, router: Router, mut open: watch::Receiver<()>) {
     let permits = Arc::new(Semaphore::new(MOST));
     let mut connections = VecDeque::<AdminConnection>::new();
@@ -92,11 +92,11 @@ pub(crate) async fn serve(listening: Listening, router: Router, mut open: watch:
         }
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         let ((keep_open, closed), in_use) = (oneshot::channel(), Arc::<InUse>::default());
-        let router = router.clone();
+        let (router, open) = (router.clone(), open.clone());
         connections.push_back(AdminConnection { in_use: Arc::clone(&in_use), keep_open });
         tokio::spawn(async move {
             tokio::select! {
-                () = accepted.answer(router, in_use) => {}
+                () = accepted.answer(router, in_use, open) => {}
                 _ = closed => {}
             }
             drop(permit);
@@ -132,24 +132,24 @@ async fn accept_tcp(listener: &TcpListener) -> io::Result<(TcpStream, Caller)> {
 }
 
 impl Accepted {
-    async fn answer(self, router: Router, in_use: Arc<InUse>) {
+    async fn answer(self, router: Router, in_use: Arc<InUse>, open: watch::Receiver<()>) {
         match self {
-            Self::Tcp(stream, caller) => answer(stream, caller, router, in_use).await,
+            Self::Tcp(stream, caller) => answer(stream, caller, router, in_use, open).await,
             Self::Tls(stream, caller, secure) => {
                 let shaken = tokio::time::timeout(HEAD, secure.accept(stream, &caller)).await;
                 if let Ok(Some((stream, certificate))) = shaken {
-                    answer(stream, caller.showing(certificate), router, in_use).await;
+                    answer(stream, caller.showing(certificate), router, in_use, open).await;
                 }
             }
             Self::Unix(stream) => {
                 let caller = Caller::on_socket(&stream).await;
-                answer(stream, caller, router, in_use).await;
+                answer(stream, caller, router, in_use, open).await;
             }
         }
     }
 }
 
-async fn answer<S>(stream: S, caller: Caller, router: Router, in_use: Arc<InUse>)
+async fn answer<S>(stream: S, caller: Caller, router: Router, in_use: Arc<InUse>, mut open: watch::Receiver<()>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -160,8 +160,15 @@ where
     let mut connection =
         std::pin::pin!(server.serve_connection(TokioIo::new(TakesData::new(stream)), TowerToHyperService::new(router)));
     // Errors of the connection concern only its client.
-    if tokio::time::timeout(LONGEST, connection.as_mut()).await.is_ok() {
-        return;
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        // Another process answers now: a client that keeps its connection would see this one's numbers as long as it lives.
+        _ = open.changed() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+            return;
+        }
+        () = tokio::time::sleep(LONGEST) => {}
     }
     connection.as_mut().graceful_shutdown();
     while tokio::time::timeout(LAST, connection.as_mut()).await.is_err() {

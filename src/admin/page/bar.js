@@ -18,7 +18,7 @@ export function drawBar() {
   draw(at('verdict-shape'), verdict);
   say(at('machine'), machine);
   say(at('verdict-word'), !status && state.contact === 'connecting' ? 'Connecting' : WORD[verdict]);
-  say(at('verdict-sentence'), sentence(status));
+  say(at('verdict-sentence'), [sentence(status), upgrade(status)].filter(Boolean).join('; '));
   say(at('live-word'), LIVE[state.contact]);
   const title = `${SIGN[verdict]} ${WORD[verdict]} – Weir ${machine}`;
   if (document.title !== title) document.title = title;
@@ -33,6 +33,13 @@ function sentence(status) {
   const [, rest] = /^(?:All well;|Degraded:|Down:) (.*)$/s.exec(told) ?? [];
   if (rest) return rest;
   return status.last_minute.requests ? '' : 'No request in the last minute';
+}
+
+/** The process from which this one took over, as long as it is there. */
+function upgrade(status) {
+  if (!status?.before || !isLive()) return '';
+  const { pid, connections } = status.before;
+  return `upgraded just now: process ${pid} before it has ${grouped(connections)} ${connections === 1 ? 'connection' : 'connections'} left`;
 }
 
 function figures(status) {
