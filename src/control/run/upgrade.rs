@@ -34,7 +34,7 @@ impl Running {
         }
         if let Some((pid, _)) = *self.control.before.lock() {
             return Err(format!(
-                "process {pid}, from which this one took over, is still there; ask again when it has ended: after its last request, and not before 5 s, in which it would take back"
+                "process {pid}, from which this one took over, is still there: it answers its last requests, and for 5 s it would take back if this one failed; ask again when it has ended"
             ));
         }
         self.record("upgrade", &by, "asked".to_owned()).await?;

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-pub use self::ejection::{Fault, may_eject};
+pub use self::ejection::{Fault, HandedEjection, may_eject};
 use self::gate::{Admits, Gate};
 pub use self::gate::{Claim, Trial};
 use self::health::Health;
@@ -176,6 +176,16 @@ impl NodeState {
             return None;
         }
         self.report(|health| health.on_success(began, now))
+    }
+
+    /// The present ejection, for another process that takes over.
+    pub fn to_hand_over(&self, now: Tick) -> Option<HandedEjection> {
+        self.health.lock().to_hand_over(now)
+    }
+
+    /// Goes on with the ejection of the process from which this one takes over.
+    pub fn go_on(&self, ejection: HandedEjection, now: Tick) -> Option<Change> {
+        self.report(|health| health.go_on(ejection, now))
     }
 
     /// Notes that a reload added or removed probes.

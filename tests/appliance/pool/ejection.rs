@@ -443,3 +443,22 @@ fn a_client_that_leaves_is_no_fault_of_the_node() {
     gate.open();
     assert_eq!(weir.state("app", "n1"), "active");
 }
+
+#[test]
+fn a_node_that_is_ejected_stays_so_over_an_upgrade() {
+    let (bad, good) = pair(Mood::Resets);
+    let mut weir = Plan::before(&[&bad, &good]).pool("reuse = false\neject = { for = \"1h\" }").start();
+    get_until(&weir, &bad, 3);
+    assert_eq!(weir.state("app", "n1"), EJECTED);
+    let said = weir.command(&["upgrade", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&said.out).expect("it is JSON");
+    assert_eq!(weir.state("app", "n1"), EJECTED, "{told}");
+    for _ in 0..10 {
+        assert_eq!(weir.get("/a").text(), "good /a");
+    }
+    assert_eq!(bad.count(), 3);
+    let events = weir.command(&["events"]).out;
+    assert!(events.contains("the process before had ejected it"), "{events}");
+    assert_eq!(weir.exit_code(), Some(0));
+    weir.belongs_to(u32::try_from(told["pid"].as_u64().expect("a process has an id")).expect("it is small"));
+}

@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 
+use super::ejections::Ejected;
+
 /// Grows with every change after which another version would misread what it gets. New kinds of messages and new fields are
 /// no such change: who does not know them passes over them.
 pub(super) const PROTOCOL: u32 = 1;
@@ -43,8 +45,13 @@ pub(super) enum Message {
     },
     /// The new process could serve.
     Ready { version: String, pid: u32 },
-    /// The process before accepts no more: the new one may. What it counted so far, in Prometheus' text format.
-    Go { metrics: String },
+    /// The process before accepts no more: the new one may. What it counted so far, in Prometheus' text format, and the nodes that
+    /// it ejected, of which earlier versions say nothing.
+    Go {
+        metrics: String,
+        #[serde(default)]
+        ejected: Vec<Ejected>,
+    },
     /// The new process accepts.
     Serving,
     /// What the process before has still to do, and what it counted.

@@ -14,6 +14,7 @@ use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 
 use super::channel::{Channel, Frame, Given, Message, PROTOCOL};
+use super::ejections;
 use super::taking::TAKES_OVER;
 use crate::control::reload::first::HandedSecrets;
 use crate::control::state::Control;
@@ -182,7 +183,7 @@ async fn let_serve(control: &Arc<Control>, channel: &mut Channel) -> io::Result<
     // What is bound from here on is told as it comes.
     control.teaching.switch(true);
     channel.send_sessions(&sessions(control).await?).await?;
-    channel.say(&Message::Go { metrics: control.observer.metrics.text() }).await?;
+    channel.say(&Message::Go { metrics: control.observer.metrics.text(), ejected: ejections::of(control) }).await?;
     loop {
         if let Frame::Message(Message::Serving) = channel.next_within(SERVING).await? {
             return Ok(());

@@ -44,6 +44,17 @@ pub fn may_eject(
     ejected == 1 || ejected.saturating_mul(100) <= members.saturating_mul(usize::from(max_ejected_percent))
 }
 
+/// An ejection as another process goes on with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandedEjection {
+    /// How much of it is left; nothing, where the trial is due.
+    pub left: Duration,
+    /// Whether all failures were failures to connect.
+    pub only_connects: bool,
+    /// Ejections that count for the length of the next.
+    pub counted: u32,
+}
+
 /// A node's failures and ejections.
 #[derive(Debug, Default)]
 pub(super) struct Ejections {
@@ -122,6 +133,20 @@ impl Ejections {
         self.counts_since = self.counts_since.max(now);
     }
 
+    /// The present ejection, for another process.
+    pub(super) fn to_hand_over(&self, now: Tick) -> Option<HandedEjection> {
+        let Ejection { until, only_connects, .. } = self.current?;
+        Some(HandedEjection { left: until.since(now), only_connects, counted: self.counted })
+    }
+
+    /// Goes on with an ejection of another process. What happened here before does not count.
+    pub(super) fn go_on(&mut self, ejection: HandedEjection, now: Tick) {
+        let HandedEjection { left, only_connects, counted } = ejection;
+        self.begin_anew(now);
+        self.counted = counted;
+        self.current = Some(Ejection { began: now, until: now + left, only_connects });
+    }
+
     /// Clears all ejections and failures.
     pub(super) fn forget(&mut self) {
         *self = Self { counts_since: self.counts_since, ..Self::default() };
@@ -188,6 +213,23 @@ mod tests {
         ejections.on_success(until, until);
         assert_eq!(ejections.current(), None);
         until.since(at(second)).as_secs()
+    }
+
+    #[test]
+    fn another_process_goes_on_with_an_ejection() {
+        let (mut one, mut other) = (Ejections::default(), Ejections::default());
+        assert_eq!(one.to_hand_over(at(1)), None);
+        (0..3).for_each(|_| one.on_fault(at(100), at(100), Fault::Timeout, &EJECT, true));
+        let handed = one.to_hand_over(at(104)).unwrap();
+        assert_eq!(handed, HandedEjection { left: Duration::from_secs(6), only_connects: false, counted: 1 });
+        // The clock of the other process has just begun.
+        other.go_on(handed, at(2));
+        assert_eq!(other.current().unwrap().until, at(8));
+        other.on_success(at(1), at(3));
+        assert!(other.current().is_some(), "what began before does not count");
+        other.on_fault(at(9), at(8), Fault::Timeout, &EJECT, true);
+        assert_eq!(other.current().unwrap().until, at(29), "the trial has failed, and the next lasts twice as long");
+        assert_eq!(one.to_hand_over(at(200)).unwrap().left, Duration::ZERO, "the trial is due");
     }
 
     #[test]

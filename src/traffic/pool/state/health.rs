@@ -4,7 +4,7 @@
 use std::mem;
 use std::time::Duration;
 
-use super::ejection::{Ejection, Ejections, Fault};
+use super::ejection::{Ejection, Ejections, Fault, HandedEjection};
 use super::gate::Admits;
 use super::reason::{Change, Reason, State};
 use crate::config::Eject;
@@ -182,6 +182,18 @@ impl Health {
 
     pub(super) fn on_success(&mut self, began: Tick, now: Tick) -> Option<Change> {
         self.ejections.on_success(began, now);
+        self.report_change()
+    }
+
+    pub(super) fn to_hand_over(&self, now: Tick) -> Option<HandedEjection> {
+        self.ejections.to_hand_over(now)
+    }
+
+    /// Only where failures would count here too.
+    pub(super) fn go_on(&mut self, ejection: HandedEjection, now: Tick) -> Option<Change> {
+        if (self.verdict == ProbeVerdict::Good || self.is_unprobed()) && self.operator != Operator::Maintenance {
+            self.ejections.go_on(ejection, now);
+        }
         self.report_change()
     }
 
