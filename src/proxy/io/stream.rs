@@ -134,29 +134,26 @@ impl TimedStream {
 
     /// Tries to read once. The caller has set a deadline before, in [`TimedStream::deadline`].
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>, into: &mut Buffer) -> Poll<io::Result<usize>> {
-        let mut stream = self.stream.borrow_mut();
-        let polled = if self.received.get() - self.turn_began.get() < TURN {
-            into.poll_fill(|data| pin!(stream.read_buf(data)).poll(cx))
-        } else {
+        if self.received.get() - self.turn_began.get() >= TURN {
+            self.turn_began.set(self.received.get());
             // Woken when the thread has looked at all its sockets.
             let _ = pin!(tokio::task::yield_now()).poll(cx);
-            Poll::Pending
-        };
+            return Poll::Pending;
+        }
+        let mut stream = self.stream.borrow_mut();
+        let polled = into.poll_fill(|data| pin!(stream.read_buf(data)).poll(cx));
         match polled {
             Poll::Ready(Ok(count)) => {
                 self.received.set(self.received.get() + count as u64);
                 Poll::Ready(Ok(count))
             }
             Poll::Ready(error) => Poll::Ready(error),
+            Poll::Pending if self.deadlines.read_late(cx) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => {
                 self.turn_began.set(self.received.get());
-                self.still_reading(cx)
+                Poll::Pending
             }
         }
-    }
-
-    fn still_reading(&self, cx: &Context<'_>) -> Poll<io::Result<usize>> {
-        if self.deadlines.read_late(cx) { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending }
     }
 
     /// Whether there is nothing to read and no end, as far as the runtime knows. This needs no system call and
