@@ -10,6 +10,8 @@ use super::running::{Running, save};
 use super::upgrading::{Stage, Upgrading};
 use crate::control::actor::OrderedBy;
 use crate::control::admin_sockets::AdminGiven;
+use crate::control::changes::stored::{self, StoredOrders};
+use crate::control::operators;
 use crate::control::state::UpgradeRequest;
 use crate::control::store::{SLOW_DISK, sessions};
 
@@ -108,17 +110,18 @@ impl Running {
 
     async fn take_back(&mut self, upgrading: Upgrading, why: &str) {
         let Upgrading { by, answer, listeners, admin, stage, .. } = upgrading;
-        let generation = self.control.current.load_full();
         self.control.writes_state.store(true, Ordering::Relaxed);
         self.control.teaching.switch(false);
-        if stage != Stage::Starts {
-            self.reloader.accept_again(listeners);
-            self.control.stopping.store(false, Ordering::Relaxed);
-            self.admin.open_again(&generation.snapshot.config, admin, (&self.control, &self.control.reload_requests));
-        }
         if let Stage::Served(_) = stage {
             // What the new process learned is in the file, as far as it was written.
             sessions::take_over_from_file(&self.control);
+            self.take_orders_from_file();
+        }
+        if stage != Stage::Starts {
+            self.reloader.accept_again(listeners);
+            self.control.stopping.store(false, Ordering::Relaxed);
+            let config = &self.control.current.load_full().snapshot.config;
+            self.admin.open_again(config, admin, (&self.control, &self.control.reload_requests));
         }
         let text = format!("upgrade undone, this process goes on: {why}");
         log::error!("{text}");
@@ -128,6 +131,23 @@ impl Running {
         if let Some(answer) = answer {
             let _ = answer.send(Err(why.to_owned()));
         }
+    }
+
+    /// Orders that the new process took are on disk, and hold here too.
+    fn take_orders_from_file(&mut self) {
+        let path = self.control.current.load().snapshot.config.state_dir.clone();
+        match stored::load(&path, self.control.state_dir.as_ref()) {
+            Ok(StoredOrders { orders, weights, operations }) => {
+                *self.control.orders.lock() = orders;
+                *self.control.weights.lock() = weights;
+                *self.control.operations.lock() = operations;
+            }
+            Err((why, _)) => return log::error!("{why}; those that were known before the upgrade hold"),
+        }
+        if let Err(why) = self.reloader.weights_changed() {
+            log::error!("the weights that operators ordered after the upgrade do not hold: {why}");
+        }
+        operators::apply(&self.control, &self.control.current.load_full());
     }
 
     /// Whether another process serves.

@@ -238,10 +238,15 @@ fn a_process_that_has_nothing_left_to_do_takes_back_too_when_the_new_one_dies_so
     assert!(weir.wait_for_notice(&format!("MAINPID={new}"), Duration::from_secs(5)).is_some());
     eventually("nothing is left to do for it", || status(weir.admin()).contains("\"connections\":0}"));
     assert_eq!(weir.get("/a").status, 200);
+    assert_eq!(weir.command(&["weight", "app", "n1", "7"]).code, Some(0));
+    assert_eq!(weir.command(&["maintain", "n1", "--force"]).code, Some(0));
     weir.kill_process(new);
     assert!(weir.wait_for_notice(&format!("MAINPID={old}"), Duration::from_secs(5)).is_some(), "{}", weir.journal());
+    let told = weir.ask_admin("/api/v1/nodes").text();
+    assert!(told.contains("\"weight\":7,\"file_weight\":1"), "what the new process was told holds: {told}");
+    assert_eq!(weir.get("/a").status, 503, "and its order too");
+    assert_eq!(weir.command(&["activate", "n1"]).code, Some(0), "{}", weir.journal());
     assert_eq!(weir.get("/a").status, 200);
-    assert_eq!(weir.command(&["maintain", "n1", "--force"]).code, Some(0), "{}", weir.journal());
     assert_eq!(weir.stop(), Some(0));
 }
 
