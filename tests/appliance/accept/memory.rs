@@ -21,7 +21,7 @@ fn little_is_held_at_the_start() {
     assert_eq!(weir.get("/a").status, 200);
     let held = weir.resident_kib();
     println!("{held} KiB at the start");
-    assert!(held < 40 << 10, "{held} KiB");
+    assert!(held < 12 << 10, "{held} KiB");
 }
 
 #[test]

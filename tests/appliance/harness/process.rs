@@ -7,12 +7,13 @@ use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 use super::appliance::Appliance;
 
 impl Appliance {
-    /// Resident memory in KiB.
+    /// Memory in KiB that is its own: without the pages of the program, of which a debug build has many, and as many are there as
+    /// the kernel likes.
     #[track_caller]
     pub(crate) fn resident_kib(&self) -> u64 {
         let text = self.kernel_says("status");
-        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok()).expect("the kernel says VmRSS")
+        let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok()).expect("the kernel says RssAnon")
     }
 
     /// CPU time used so far, user and system.
