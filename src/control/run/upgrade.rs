@@ -17,6 +17,8 @@ use crate::control::store::{SLOW_DISK, sessions};
 
 /// How long the new process may take to hear the last.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long this process stays where nothing is left to do for it, to take back from a new one that dies soon.
+const PROBATION: Duration = Duration::from_secs(5);
 
 impl Running {
     /// Starts the program that is installed now, beside this process.
@@ -36,7 +38,7 @@ impl Running {
         }
         if let Some((pid, _)) = *self.control.before.lock() {
             return Err(format!(
-                "process {pid}, from which this one took over, is still there: it answers its last requests, and for 5 s it would take back if this one failed; ask again when it has ended"
+                "process {pid}, from which this one took over, is still there: it answers its last requests, and for {PROBATION:?} it would take back if this one failed; ask again when it has ended"
             ));
         }
         self.record("upgrade", &by, "asked".to_owned()).await?;
@@ -152,7 +154,7 @@ impl Running {
 
     /// Whether another process serves.
     pub(super) fn has_handed_over(&self) -> bool {
-        self.upgrading.as_ref().is_some_and(Upgrading::has_handed_over)
+        self.upgrading.as_ref().is_some_and(|upgrading| matches!(upgrading.stage, Stage::Served(_)))
     }
 
     /// A signal to stop, when another process serves. That one is told too: its end is no reason to take back, and who connects now
@@ -168,10 +170,10 @@ impl Running {
 
     /// Whether another process serves, and nothing is left to do here, or the time for it is over.
     pub(super) fn is_done(&self) -> bool {
-        let Some(upgrading @ Upgrading { stage: Stage::Served(since), .. }) = &self.upgrading else { return false };
+        let Some(Upgrading { stage: Stage::Served(since), ends, .. }) = &self.upgrading else { return false };
         let limit = self.control.current.load().snapshot.config.stop_timeout;
         let is_idle = self.control.open.load(Ordering::Relaxed) == 0;
-        (is_idle && upgrading.is_believed()) || since.elapsed() >= limit
+        (is_idle && (*ends || since.elapsed() >= PROBATION)) || since.elapsed() >= limit
     }
 
     /// The end of a process that has handed over.

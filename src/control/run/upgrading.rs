@@ -1,7 +1,7 @@
 //! An upgrade that has begun, as the process that runs sees it.
 
 use std::net::{SocketAddr, TcpListener};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -31,21 +31,6 @@ pub(super) enum Stage {
     /// The new process serves since then.
     Served(Instant),
 }
-
-impl Upgrading {
-    /// Whether another process serves.
-    pub(super) fn has_handed_over(&self) -> bool {
-        matches!(self.stage, Stage::Served(_))
-    }
-
-    /// Whether the new process has shown that it lives, or nobody would take back from it.
-    pub(super) fn is_believed(&self) -> bool {
-        matches!(self.stage, Stage::Served(since) if self.ends || since.elapsed() >= PROBATION)
-    }
-}
-
-/// How long the process before stays where nothing is left to do for it, to take back from a new one that dies soon.
-const PROBATION: Duration = Duration::from_secs(5);
 
 /// What an upgrade is waited for; never, where there is none.
 pub(super) async fn next_step(upgrading: &mut Option<Upgrading>) -> Step {
