@@ -125,6 +125,17 @@ mod tests {
     }
 
     #[test]
+    fn what_was_replaced_comes_back_where_the_rest_cannot_be_written() {
+        let room = Room::new();
+        room.write("a.key", b"old");
+        fs::create_dir(room.path("a.crt")).unwrap();
+        let texts = [("a.key", 0o600), ("a.crt", 0o644)].map(|(name, mode)| (room.path(name), "new".into(), mode));
+        assert!(write_all(&texts, true).is_err_and(|why| why.contains("a.crt")));
+        assert_eq!(room.read("a.key"), b"old");
+        assert_eq!(fs::read_dir(&room).unwrap().count(), 2, "nothing else is left");
+    }
+
+    #[test]
     fn half_a_pair_does_not_stay_behind() {
         let room = Room::new();
         fs::create_dir(room.path("dir")).unwrap();
