@@ -107,6 +107,7 @@ pub(crate) struct Connection {
     http2: bool,
     requests: Cell<u64>,
     number: u64,
+    beyond: Option<Full>,
     _counted: Counted,
 }
 
@@ -122,6 +123,11 @@ impl Counted {
     /// One more connection on this thread, with the permit of its listener's limits and its metric.
     pub(crate) fn new(open: OpenConnection, permit: Option<Box<ConnectionPermit>>, shown: metrics::GaugeGuard) -> Self {
         Self { _open: open, permit, _shown: shown }
+    }
+
+    /// The limit that it is beyond.
+    pub(crate) fn beyond(&self) -> Option<Full> {
+        self.permit.as_ref().and_then(|permit| permit.beyond())
     }
 
     /// Counts it as one of this client, where there are limits.
@@ -154,6 +160,7 @@ impl Connection {
             http2,
             requests,
             number,
+            beyond: counted.beyond(),
             _counted: counted,
         })
     }
@@ -176,9 +183,15 @@ impl Connection {
         self.listening.current()
     }
 
-    /// The listener's deadlines and size limits.
+    /// The listener's deadlines and size limits. A connection beyond the limits is there for one answer.
     pub(crate) fn limits(&self) -> Limits {
-        self.listener_ref.borrow().listener().limits
+        let limits = self.listener_ref.borrow().listener().limits;
+        if self.beyond.is_some() { limits.for_one_answer() } else { limits }
+    }
+
+    /// The limit that the connection is beyond, which its client is to know.
+    pub(crate) fn beyond(&self) -> Option<Full> {
+        self.beyond
     }
 
     /// The limits for a request's head.

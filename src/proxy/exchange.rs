@@ -29,7 +29,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use self::admission::{Admitted, Destination, Refused, has_memory};
+use self::admission::{Admitted, Destination, Refused};
 use self::answer::{Passed, pass_answer};
 use self::arrived::Arrived;
 use self::attempt::Attempt;
@@ -171,7 +171,7 @@ async fn find_and_try<'r>(
     }
     let site = response.arrived.find_site()?;
     record.site(site);
-    has_memory()?;
+    site.has_room()?;
     site.is_believed()?;
     let routed = site.find_route()?;
     record.route(&routed);

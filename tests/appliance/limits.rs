@@ -202,7 +202,7 @@ fn a_reload_forgets_no_count_and_a_changed_rate_begins_anew() {
     assert_eq!(statuses(&weir, "/", "", 3), [200, 200, 429]);
 }
 
-/// Connections that were closed as they came.
+/// Connections beyond a limit, or of who may not come.
 fn turned_away(weir: &Appliance, reason: &str) -> u32 {
     weir.metric("weir_connections_refused_total", &[("listener", "http"), ("reason", reason)]) as u32
 }
@@ -215,15 +215,22 @@ fn served(weir: &Appliance) -> Option<Client> {
 }
 
 #[test]
-fn a_full_listener_closes_what_comes_and_serves_again_when_somebody_leaves() {
+fn a_full_listener_says_so_and_serves_again_when_somebody_leaves() {
     for (limit, reason) in [("max-connections = 3", "listener-full"), ("max-connections-per-client = 3", "client-full")]
     {
         let origin = Origin::named("n");
         let mut weir = Plan::before(&[&origin]).listener(limit).start();
         let mut held: Vec<Client> = (0..3).map(|_| served(&weir).expect("there is room")).collect();
-        assert!(served(&weir).is_none(), "{limit}");
-        assert!(served(&weir).is_none(), "{limit}");
+        for _ in 0..2 {
+            let mut next = weir.client();
+            let answer = next.ask("POST / HTTP/1.1\r\nHost: esb.test\r\nContent-Length: 4\r\n\r\nbody");
+            assert_eq!(answer.refusal(), format!("503 {reason}"));
+            let said = (answer.field("connection"), answer.field("retry-after"));
+            assert_eq!(said, (Some("close".to_owned()), Some("5".to_owned())));
+            assert!(next.is_closed(), "it was there for one answer");
+        }
         assert_eq!(turned_away(&weir, reason), 2);
+        assert_eq!(origin.count(), 3, "no node hears of them");
         assert_eq!(held[0].ask("GET / HTTP/1.1\r\nHost: esb.test\r\n\r\n").status, 200, "who is in stays in");
         drop(held.pop());
         let mut next = None;
@@ -241,15 +248,42 @@ fn a_full_listener_closes_what_comes_and_serves_again_when_somebody_leaves() {
 }
 
 #[test]
+fn of_many_beyond_a_limit_some_are_told_and_others_closed_and_silent_ones_stay_for_two_seconds() {
+    let origin = Origin::named("n");
+    let weir = Plan::before(&[&origin]).listener("max-connections = 1").start();
+    let inside = served(&weir).expect("there is room");
+    let silent: Vec<Client> = (0..64).map(|_| weir.client()).collect();
+    eventually("all of these are beyond the limit", || turned_away(&weir, "listener-full") == 64);
+    let since = Instant::now();
+    assert!(weir.client().is_closed(), "the 65th");
+    let mut told = weir.client();
+    eventually("who says nothing is closed", || {
+        told = weir.client();
+        told.send("GET / HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+        told.answer().is_ok_and(|answer| answer.refusal() == "503 listener-full")
+    });
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    drop(inside);
+    eventually("there is room again, beside those", || served(&weir).is_some());
+    drop(silent);
+}
+
+#[test]
 fn connections_of_tls_count_from_before_their_handshake() {
     let origin = Origin::named("n");
     let weir = Plan::before(&[&origin]).secure().listener("max-connections-per-client = 2").start();
     let silent: Vec<_> = (0..2).map(|_| std::net::TcpStream::connect(weir.https()).expect("it accepts")).collect();
     let told = |reason| weir.metric("weir_connections_refused_total", &[("listener", "https"), ("reason", reason)]);
-    eventually("a third one is closed", || {
-        let mut third = Client::plain(weir.https()).expect("it accepts");
-        third.is_closed() && told("client-full") > 0.5
-    });
+    let mut third = Client::tls(weir.https(), &Offer::http1("esb.test")).expect("it is told why");
+    assert_eq!(third.ask("GET / HTTP/1.1\r\nHost: esb.test\r\n\r\n").refusal(), "503 client-full");
+    let fourth = H2Client::connect(weir.https()).get("/", &[]).expect("it is told too");
+    assert!(
+        fourth.status == 503 && fourth.text().starts_with("503 client-full"),
+        "{} {}",
+        fourth.status,
+        fourth.text()
+    );
+    assert_eq!(told("client-full").round(), 2.0);
     drop(silent);
     eventually("there is room again", || {
         Client::tls(weir.https(), &Offer::http1("esb.test"))

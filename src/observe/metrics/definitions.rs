@@ -65,7 +65,7 @@ pub const DEFINITIONS: &[Definition] = &[
         "weir_connections_refused_total",
         "counter",
         "listener,reason",
-        "Client connections closed when they arrived; reason is listener-full (max-connections), client-full (max-connections-per-client), denied (allow-from, deny-from), no-proxy (from nobody in proxy-protocol-from) or bad-proxy-header",
+        "Client connections that were turned away: those beyond a limit read 503, or are closed when they are many, all others are closed when they arrive; reason is listener-full (max-connections), client-full (max-connections-per-client), denied (allow-from, deny-from), no-proxy (from nobody in proxy-protocol-from) or bad-proxy-header",
     ),
     ("weir_connections_total", "counter", "listener", "Client connections accepted"),
     ("weir_delayed_total", "counter", "site", "Requests held back for their turn by a rate"),

@@ -147,7 +147,7 @@ impl ListenerCounters {
         self.connections.get()
     }
 
-    /// A connection was closed as it came: there are too many (`listener-full`, `client-full`), its peer may not come
+    /// A connection was turned away as it came: there are too many (`listener-full`, `client-full`), its peer may not come
     /// (`denied`), or it is from none of the proxies that must be in front (`no-proxy`), or without their header
     /// (`bad-proxy-header`).
     pub fn turned_away(&self, reason: &'static str) {

@@ -144,8 +144,8 @@ impl Admitted {
     }
 }
 
-/// Admits a connection, unless its peer may not come, or its listener or its client has reached its limit. In that case the
-/// connection is closed before anything is read. Of a client behind a proxy the proxy must tell first who it is.
+/// Admits a connection, unless its peer may not come, or too many are beyond the limit of its listener or its client. In that case
+/// the connection is closed before anything is read. Of a client behind a proxy the proxy must tell first who it is.
 fn admit(listener_ref: &ListenerRef, peer: SocketAddr) -> Option<Option<Box<ConnectionPermit>>> {
     let listener = listener_ref.listener();
     let is_client = listener.introducing.is_empty();
@@ -163,7 +163,10 @@ fn admit(listener_ref: &ListenerRef, peer: SocketAddr) -> Option<Option<Box<Conn
     let limits = listener_ref.generation.snapshot.connection_limits.get(listener_ref.listener)?;
     let most_per_client = listener.most_per_client.filter(|_| is_client);
     let entered = limits.enter(peer.ip(), listener.most, most_per_client);
-    entered.map(|permit| Some(Box::new(permit))).map_err(|full| turn_away(listener, full)).ok()
+    if let Some(full) = entered.as_ref().map_or_else(|full| Some(*full), ConnectionPermit::beyond) {
+        turn_away(listener, full);
+    }
+    entered.map(|permit| Some(Box::new(permit))).ok()
 }
 
 fn turn_away(listener: &RunningListener, full: Full) {
@@ -195,8 +198,12 @@ async fn introduced(worker: &Rc<Worker>, mut admitted: Admitted) -> Option<Admit
             listener.counters.turned_away("denied");
             return None;
         }
-        let client = ends.source.ip();
-        admitted.counted.belongs_to(client, listener.most_per_client).map_err(|full| turn_away(listener, full)).ok()?;
+        let before = admitted.counted.beyond();
+        let entered = admitted.counted.belongs_to(ends.source.ip(), listener.most_per_client);
+        if let Some(full) = entered.err().or_else(|| admitted.counted.beyond().filter(|_| before.is_none())) {
+            turn_away(listener, full);
+        }
+        entered.ok()?;
     }
     admitted.introduction = Some(Box::new(told));
     Some(admitted)
@@ -218,6 +225,8 @@ async fn secure(worker: &Rc<Worker>, mut admitted: Admitted, deadlines: &Rc<Dead
         return None;
     };
     match greeting::site_of(&listener_ref, &greeting, admitted.came_to()) {
+        // Only its node could tell the client why.
+        Some(_) if admitted.counted.beyond().is_some() => None,
         Some(to) => Some(admitted.pass(worker, deadlines, to, (hello, greeting))),
         None => shake_hands(worker, admitted, deadlines, (hello, limit.saturating_sub(began.elapsed()))).await,
     }

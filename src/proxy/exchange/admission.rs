@@ -11,6 +11,7 @@ use crate::config::{Action, FixedAnswer, Redirect};
 use crate::proxy::client::shown;
 use crate::proxy::generation::Generation;
 use crate::proxy::io::memory;
+use crate::traffic::limits::connections::Full;
 use crate::traffic::limits::rate::{RateDecision, RateLimit};
 use crate::traffic::message::headers::Forwarded;
 use crate::traffic::message::redirect;
@@ -44,6 +45,16 @@ impl<'r> Arrived<'r> {
 }
 
 impl<'r> Sited<'r> {
+    /// Whether there is memory for one more request, and its connection is within the limits.
+    pub(crate) fn has_room(&self) -> Result<(), Refusal> {
+        match self.arrived.connection.beyond() {
+            Some(Full::Listener) => Err(Refusal::ListenerFull),
+            Some(Full::Client) => Err(Refusal::ClientFull),
+            None if memory::is_short() => Err(Refusal::MemoryExhausted),
+            None => Ok(()),
+        }
+    }
+
     /// Whether the client has shown the certificate that the site asks for.
     pub(crate) fn is_believed(&self) -> Result<(), Refusal> {
         match &self.running().believed {
@@ -59,11 +70,6 @@ impl<'r> Sited<'r> {
         let route = route_of(self.rules(), arrived.head, &mut scratch, || arrived.asked(), || arrived.client())?;
         Ok(self.on(route))
     }
-}
-
-/// Whether there is memory for one more.
-pub(crate) fn has_memory() -> Result<(), Refusal> {
-    if memory::is_short() { Err(Refusal::MemoryExhausted) } else { Ok(()) }
 }
 
 /// The route that these rules have for a request; none where the site's own pool takes it.

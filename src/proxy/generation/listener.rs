@@ -29,6 +29,18 @@ pub(crate) struct Limits {
     pub(crate) max_requests: u64,
 }
 
+impl Limits {
+    /// How long a client may take until its only request begins.
+    const ONE_REQUEST: Duration = Duration::from_secs(2);
+
+    /// Those of a connection that is there for one answer.
+    pub(crate) fn for_one_answer(self) -> Self {
+        let [idle_timeout, http2_idle_timeout, head_timeout] =
+            [self.idle_timeout, self.http2_idle_timeout, self.head_timeout].map(|limit| limit.min(Self::ONE_REQUEST));
+        Self { idle_timeout, http2_idle_timeout, head_timeout, max_requests: 1, ..self }
+    }
+}
+
 /// A listener in a running generation.
 pub(crate) struct RunningListener {
     pub(crate) name: Arc<str>,

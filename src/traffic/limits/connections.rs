@@ -1,5 +1,6 @@
 //! Limits the open connections of a listener, in total and per client. The table holds connected clients only, so the
-//! limit of connections bounds it too. New connections are refused; accepted ones are never closed.
+//! limit of connections bounds it too. New connections are refused; accepted ones are never closed. A few of those that are
+//! refused may stay until they were told why.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -21,10 +22,14 @@ const KEPT: usize = 256;
 /// One client is an IPv4 address or an IPv6 /64, because a host can use every address of its /64.
 const ONE_CLIENT: (u8, u8) = (32, 64);
 
+/// So many connections beyond the limits may be open at once on a listener, to be told so.
+const SPARE: u32 = 64;
+
 /// The open connections of a listener.
 #[derive(Debug)]
 pub struct ConnectionLimits {
     open: AtomicU32,
+    beyond: AtomicU32,
     secret: Secret,
     parts: [Part; PARTS],
 }
@@ -40,6 +45,7 @@ struct Part(Mutex<HashMap<ClientKey, u32, Secret>>);
 pub struct ConnectionPermit {
     limits: Arc<ConnectionLimits>,
     client: Option<ClientKey>,
+    beyond: Option<Full>,
 }
 
 /// Why a connection was refused.
@@ -56,38 +62,41 @@ impl ConnectionLimits {
     pub fn new(secret: [u8; 16]) -> Self {
         let secret = Secret(secret);
         let parts = std::array::from_fn(|_| Part(Mutex::new(HashMap::with_hasher(secret))));
-        Self { open: AtomicU32::new(0), secret, parts }
+        Self { open: AtomicU32::new(0), beyond: AtomicU32::new(0), secret, parts }
     }
 
-    /// Open connections.
+    /// Open connections within the limits.
     pub fn open(&self) -> u32 {
         self.open.load(Relaxed)
     }
 
     /// Counts one more connection if listener and client are below their limits. `None` is no limit. Clients are
     /// counted only while there is a limit per client, so connections opened before it was set do not count.
+    ///
+    /// A connection beyond the limits gets a permit to be told so, see [`ConnectionPermit::beyond`], unless [`SPARE`] others have one.
     pub fn enter(
         self: &Arc<Self>,
         client: IpAddr,
         max: Option<u32>,
         per_client: Option<u32>,
     ) -> Result<ConnectionPermit, Full> {
-        let max = max.unwrap_or(u32::MAX);
-        let room = |open: u32| (open < max).then(|| open + 1);
-        self.open.fetch_update(Relaxed, Relaxed, room).map_err(|_| Full::Listener)?;
-        let mut pass = ConnectionPermit { limits: Arc::clone(self), client: None };
-        pass.belongs_to(client, per_client)?;
-        Ok(pass)
+        let beyond = match () {
+            () if count_below(&self.open, max.unwrap_or(u32::MAX)) => None,
+            () if count_below(&self.beyond, SPARE) => Some(Full::Listener),
+            () => return Err(Full::Listener),
+        };
+        let mut permit = ConnectionPermit { limits: Arc::clone(self), client: None, beyond };
+        permit.belongs_to(client, per_client)?;
+        Ok(permit)
     }
 
-    fn count(&self, key: ClientKey, max: u32) -> Result<(), Full> {
+    fn count(&self, key: ClientKey, max: u32) -> bool {
         let mut clients = self.part(&key).0.lock();
         let open = clients.get(&key).copied().unwrap_or(0);
-        if open >= max {
-            return Err(Full::Client);
+        if open < max {
+            clients.insert(key, open + 1);
         }
-        clients.insert(key, open + 1);
-        Ok(())
+        open < max
     }
 
     fn count_down(&self, key: &ClientKey) {
@@ -109,15 +118,33 @@ impl ConnectionLimits {
     }
 }
 
+/// Whether the count was below the limit, and is one more now.
+fn count_below(count: &AtomicU32, limit: u32) -> bool {
+    count.fetch_update(Relaxed, Relaxed, |open| (open < limit).then(|| open + 1)).is_ok()
+}
+
 impl ConnectionPermit {
     /// Counts the connection as one of this client, if that is below its limit. Whose it is may be known later than that it came.
     pub fn belongs_to(&mut self, client: IpAddr, per_client: Option<u32>) -> Result<(), Full> {
-        let Some(per_client) = per_client.filter(|_| self.client.is_none()) else { return Ok(()) };
+        let is_open = self.client.is_none() && self.beyond.is_none();
+        let Some(per_client) = per_client.filter(|_| is_open) else { return Ok(()) };
         let (ipv4_prefix, ipv6_prefix) = ONE_CLIENT;
         let key = ClientKey::of(client, ipv4_prefix, ipv6_prefix);
-        self.limits.count(key, per_client)?;
-        self.client = Some(key);
+        if self.limits.count(key, per_client) {
+            self.client = Some(key);
+            return Ok(());
+        }
+        if !count_below(&self.limits.beyond, SPARE) {
+            return Err(Full::Client);
+        }
+        self.limits.open.fetch_sub(1, Relaxed);
+        self.beyond = Some(Full::Client);
         Ok(())
+    }
+
+    /// The limit that the connection is beyond. It takes no place within, and is to end when its client knows.
+    pub fn beyond(&self) -> Option<Full> {
+        self.beyond
     }
 }
 
@@ -126,7 +153,8 @@ impl Drop for ConnectionPermit {
         if let Some(client) = &self.client {
             self.limits.count_down(client);
         }
-        self.limits.open.fetch_sub(1, Relaxed);
+        let count = if self.beyond.is_some() { &self.limits.beyond } else { &self.limits.open };
+        count.fetch_sub(1, Relaxed);
     }
 }
 
@@ -159,6 +187,16 @@ mod tests {
 
     fn client(text: &str) -> IpAddr {
         text.parse().unwrap()
+    }
+
+    /// Comes, and leaves at once where that is beyond a limit.
+    fn enter(
+        limits: &Arc<ConnectionLimits>,
+        who: IpAddr,
+        max: Option<u32>,
+        one: Option<u32>,
+    ) -> Result<ConnectionPermit, Full> {
+        limits.enter(who, max, one).and_then(|permit| permit.beyond().map_or(Ok(permit), Err))
     }
 
     fn clients_held(limits: &ConnectionLimits) -> usize {
@@ -200,7 +238,7 @@ mod tests {
         for (number, (max, per_client, coming)) in table.iter().enumerate() {
             let (limits, mut inside) = (limits(), Vec::new());
             for (step, (who, expected)) in coming.iter().enumerate() {
-                let entered = limits.enter(client(who), *max, *per_client);
+                let entered = enter(&limits, client(who), *max, *per_client);
                 assert_eq!(entered.as_ref().map(|_| ()).map_err(|full| *full), *expected, "row {number}, step {step}");
                 inside.extend(entered);
                 assert_eq!(limits.open() as usize, inside.len());
@@ -217,9 +255,9 @@ mod tests {
         let one = client("192.0.2.1");
         let before = limits.enter(one, None, None).unwrap();
         let counted = limits.enter(one, None, Some(1)).unwrap();
-        assert_eq!(limits.enter(one, None, Some(1)).unwrap_err(), Full::Client);
+        assert_eq!(enter(&limits, one, None, Some(1)).unwrap_err(), Full::Client);
         drop(before);
-        assert_eq!(limits.enter(one, None, Some(1)).unwrap_err(), Full::Client);
+        assert_eq!(enter(&limits, one, None, Some(1)).unwrap_err(), Full::Client);
         let after = limits.enter(one, None, None).unwrap();
         drop(counted);
         drop(limits.enter(one, None, Some(1)).unwrap());
@@ -244,7 +282,7 @@ mod tests {
                 () if theirs >= 4 => Some(Full::Client),
                 () => None,
             };
-            let entered = limits.enter(IpAddr::from(who.to_be_bytes()), Some(100), Some(4));
+            let entered = enter(&limits, IpAddr::from(who.to_be_bytes()), Some(100), Some(4));
             assert_eq!(entered.as_ref().err().copied(), expected);
             seen[expected.map_or(0, |full| 1 + full as usize)] += 1;
             inside.extend(entered.map(|pass| (who, pass)));
@@ -252,6 +290,25 @@ mod tests {
             assert_eq!((limits.open() as usize, clients_held(&limits)), (inside.len(), clients));
         }
         assert!(seen.iter().all(|count| *count > 1_000), "{seen:?}");
+    }
+
+    #[test]
+    fn a_few_beyond_the_limits_are_told_so_and_take_nobodys_place() {
+        let limits = limits();
+        let (one, other) = (client("192.0.2.1"), client("192.0.2.2"));
+        let enter = |who| limits.enter(who, Some(2), Some(1));
+        let first = enter(one).unwrap();
+        let too_many: Vec<_> = (0..SPARE).map(|_| enter(one).unwrap()).collect();
+        assert!(too_many.iter().all(|permit| permit.beyond() == Some(Full::Client)));
+        assert_eq!(enter(one).unwrap_err(), Full::Client);
+        let second = enter(other).unwrap();
+        assert_eq!((first.beyond(), second.beyond(), limits.open()), (None, None, 2));
+        assert_eq!(enter(client("192.0.2.3")).unwrap_err(), Full::Listener);
+        drop(too_many);
+        let third = enter(client("192.0.2.3")).unwrap();
+        assert_eq!((third.beyond(), limits.open()), (Some(Full::Listener), 2));
+        drop((first, second, third));
+        assert_eq!((limits.open(), limits.beyond.load(Relaxed), clients_held(&limits)), (0, 0, 0));
     }
 
     #[test]

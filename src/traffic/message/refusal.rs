@@ -52,12 +52,14 @@ refusals! {
     CertificateRevoked 400 "certificate-revoked" "The certificate that you showed was taken back by its CA."
     CertificateUnchecked 400 "certificate-unchecked" "Nobody can tell whether the certificate that you showed was taken back."
     CertificateUnknown 400 "certificate-unknown" "The certificate that you showed is of no CA that is believed here."
+    ClientFull 503 "client-full" "You have too many connections open. Please close some."
     ClientGone 499 "client-gone" "The client left before there was an answer."
     ConnectTimeout 504 "connect-timeout" "The server could not be reached in time."
     Denied 403 "denied" "You may not come here."
     Exhausted 503 "exhausted" "There is no room for another connection now. Please try again."
     Flood 429 "http2-flood" "Too many frames or requests taken back came over this HTTP/2 connection."
     HeadTimeout 408 "head-timeout" "The request head did not come in time."
+    ListenerFull 503 "listener-full" "Too many connections are open now. Please try again."
     MemoryExhausted 503 "memory-exhausted" "There is no memory for more now. Please try again."
     NoActiveNode 503 "no-active-node" "No server can take this request now. Please try again."
     NodeCut 502 "node-cut" "The server closed the connection before the end of its answer."
@@ -198,6 +200,8 @@ mod tests {
             ("answer-body-timeout", 504),
             ("send-timeout", 504),
             ("exhausted", 503),
+            ("client-full", 503),
+            ("listener-full", 503),
             ("memory-exhausted", 503),
             ("denied", 403),
             ("path-unclear", 400),
@@ -220,7 +224,7 @@ mod tests {
             assert_eq!(found.map(|refusal| refusal.status()), Some(status), "{word}");
         }
         let words: HashSet<_> = Refusal::ALL.iter().map(|refusal| refusal.word()).collect();
-        assert_eq!((words.len(), Refusal::ALL.len()), (38, 38), "each word means one thing");
+        assert_eq!((words.len(), Refusal::ALL.len()), (40, 40), "each word means one thing");
     }
 
     #[test]

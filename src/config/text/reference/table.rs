@@ -105,7 +105,7 @@ pub(super) static REFERENCE: &[Key] = &[
     key("listener", "request-id", Form::Choice(choices::RequestIds::VARIANTS), "`\"take-or-make\"`", "the id of each request, for logs, nodes and clients (X-Request-Id): `take-or-make` believes the one that a proxy of `trusted-proxies` sends and makes all others; `make` makes all; with `off` there is none, and the field passes like any other"),
     key("listener", "traceparent", Form::Choice(choices::Traces::VARIANTS), "`\"pass\"`", "the W3C trace of a request: with `pass` the field passes like any other; `make` passes a valid one too, makes one where there is none, and logs the trace; with `[tracing]` the node is told Weir's own span in it, where the trace is sampled"),
     key("listener", "public-port", PORT, "the scheme's own", "the port that clients use to reach this listener; used when Host has no port"),
-    key("listener", "max-connections", Form::Integer(1, 10_000_000), "no limit", "most open client connections; further ones are closed when they arrive"),
+    key("listener", "max-connections", Form::Integer(1, 10_000_000), "no limit", "most open client connections; further ones read 503, or are closed when they are many"),
     key("listener", "max-connections-per-client", Form::Integer(1, 10_000_000), "no limit", "most open connections of one client: an IPv4 address, or an IPv6 network of 64 bits"),
     key("listener", "allow-from", ADDRESSES, "everyone", "who may connect; connections of all others are closed when they arrive. It is the peer's address that counts: behind a proxy the proxy's"),
     key("listener", "deny-from", ADDRESSES, "`[]`", "whose connections are closed when they arrive, even if `allow-from` has them"),
