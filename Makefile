@@ -51,11 +51,11 @@ INSTALLED = $(PREFIX)/bin/weir $(UNITDIR)/weir.service $(UNITDIR)/weir-again.ser
 	$(SYSCONFDIR)/needrestart/conf.d/weir.conf \
 	$(PAGES:%=$(DOCDIR)/%.md) $(RECIPES:%=$(DOCDIR)/recipes/%.md) $(DOCDIR)/performance.svg $(DOCDIR)/CHANGELOG.md $(DOCDIR)/examples/weir.toml $(DOCDIR)/examples/minimal.toml $(DOCDIR)/examples/weir.socket
 
-.PHONY: help build demo bench soak generated reproducible test lint cargo-test doc units staged acceptance deb rpm tarball install files uninstall clean
+.PHONY: help build demo bench soak interleavings generated reproducible test lint cargo-test doc units staged acceptance deb rpm tarball install files uninstall clean
 
 help: ## lists what there is
 	@echo "Weir, a reverse-proxy load balancer. What make can do here:"
-	@awk -F ' *:.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ' *:.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 build: ## builds target/release/weir, and installs by apt what that needs
 	@.ci/need build
@@ -79,6 +79,9 @@ reproducible: ## builds the release binary twice and compares the bytes; leaves 
 
 soak: ## mixed load, reloads, upgrades, drains and a failing node, an hour long (SECONDS=600 for ten minutes)
 	@WEIR_SOAK_SECONDS=$(or $(SECONDS),3600) $(CARGO) test --test soak nothing -- --nocapture
+
+interleavings: ## threads that meet at the queue, the sessions, the states and the limits, in tens of thousands of orders
+	@cd tests/interleavings && $(CARGO) test --locked --quiet
 
 generated: ## writes what comes from the definitions: tables in docs/, man/, conf/weir.schema.json, completions/
 	@WEIR_WRITE=1 $(CARGO) test --quiet --test generated what_is_generated
@@ -116,7 +119,7 @@ staged:
 	@$(CARGO) build --quiet
 	@tests/install/staged target/debug/weir
 
-acceptance: ## what is slower: make test and make demo in a bare Debian, h2spec, Prometheus, the page, NGINX's exporter, schemathesis, nginx beside Weir, real WSO2 workers and Hazelcast members, crates, the oldest Rust, fuzzing, a real systemd, the packages
+acceptance: ## what is slower: make test and make demo in a bare Debian, h2spec, Prometheus, the page, NGINX's exporter, schemathesis, nginx beside Weir, real WSO2 workers and Hazelcast members, crates, the oldest Rust, threads in many orders, fuzzing, a real systemd, the packages
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) .ci/acceptance
 
 deb: ## builds the Debian package, and one of debug symbols, in target/debian (needs cargo-deb)

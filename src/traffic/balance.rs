@@ -4,7 +4,6 @@ pub mod latency;
 pub mod slow_start;
 
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicU32;
 
 use siphasher::sip::SipHasher13;
 
@@ -13,6 +12,7 @@ pub use robin::SmoothRoundRobin;
 
 use super::tick::Tick;
 use crate::config::Balance;
+use crate::traffic::sync::atomic::AtomicU32;
 use candidates::{warmth, weights};
 use consistent::Consistent;
 use ketama::Ketama;

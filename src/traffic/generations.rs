@@ -3,9 +3,9 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use super::snapshot::Snapshot;
+use crate::traffic::sync::atomic::Ordering::Relaxed;
 
 /// Must be called when a generation is added or dropped, with all generations, newest first.
 pub fn mark_superseded<'g>(newest_first: impl Iterator<Item = &'g Snapshot>) {

@@ -14,6 +14,7 @@ pub mod pool;
 pub mod resolved;
 pub mod routing;
 pub mod snapshot;
+mod sync;
 pub mod tick;
 #[cfg(test)]
 mod xorshift;

@@ -9,3 +9,15 @@ pub struct Moment {
     /// Since the machine's start.
     pub up: u64,
 }
+
+impl Moment {
+    /// Seconds since 1970.
+    pub const fn seconds(self) -> u64 {
+        self.unix / 1000
+    }
+
+    /// The wall clock's second at the moment `up`, if the wall clock is not set before.
+    pub(super) const fn of_wall(self, up: u64) -> u64 {
+        self.unix.saturating_add(up).saturating_sub(self.up) / 1000
+    }
+}

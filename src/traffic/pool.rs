@@ -18,9 +18,6 @@ pub mod upkeep;
 pub mod why;
 
 use std::sync::Arc;
-use std::sync::atomic::{self, AtomicBool};
-
-use parking_lot::Mutex;
 
 use self::member::{AcceptedNodes, Member, WaitQueue};
 use self::retry::{Another, Budget, ConnectFailure, Failure};
@@ -35,6 +32,8 @@ use super::balance::{Balancer, PickInput};
 use super::message::refusal::Refusal;
 use super::tick::Tick;
 use crate::config::{self, OnLost};
+use crate::traffic::sync::Mutex;
+use crate::traffic::sync::atomic::{self, AtomicBool};
 
 /// How long one request is on trial at an ejected node before another one may try.
 pub const TRIAL: std::time::Duration = std::time::Duration::from_secs(10);

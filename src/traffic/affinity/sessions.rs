@@ -9,16 +9,15 @@ mod key;
 mod shard;
 mod source;
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
-
-use parking_lot::{Mutex, MutexGuard};
 
 pub use self::home::{BindKind, FoundSession, failback};
 pub use self::key::SessionKey;
 pub use self::shard::BindResult;
 use self::shard::{Entry, Shard, ShardCopy, TimeLimits};
 pub use self::source::source_key;
+use crate::traffic::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use crate::traffic::sync::{Mutex, MutexGuard};
 use crate::traffic::tick::Tick;
 
 /// Parts of a large table. A million sessions are 4000 a part: growing one takes tens of microseconds.

@@ -1,9 +1,9 @@
 //! A node's time to the first byte: a moving average. It expires when there are no new values, so that a node that was
 //! slow once is tried again. It is one atomic word, shared by all threads without a lock.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use crate::traffic::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::traffic::tick::Tick;
 
 /// A node's time to the first byte.

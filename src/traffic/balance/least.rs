@@ -2,10 +2,9 @@
 //! by weight, as in nginx's least_conn. A node in slow start is not compared with warmer nodes, because it is idle and
 //! would always win. Instead it is drawn at random by its share, and taken unless it has more load than the best node.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-
 use super::candidates::{Candidates, PickInput, below, mixed, share, warmth};
 use super::rank::{Rank, inverse, per_weight, roughly};
+use crate::traffic::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Picks the node with the least load. It has no lock, so threads that pick at the same time may take the same turn.
 #[derive(Debug)]

@@ -2,9 +2,8 @@
 //! returns gets no burst of requests. In a large pool a pick looks only at a window of nodes, which moves one node
 //! further with each turn, so every node is in it equally often.
 
-use parking_lot::Mutex;
-
 use super::candidates::{share, weights};
+use crate::traffic::sync::Mutex;
 
 /// The state of smooth weighted round robin.
 #[derive(Debug)]

@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use parking_lot::Mutex;
 use siphasher::sip::SipHasher13;
 
 use super::client_key::ClientKey;
+use crate::traffic::sync::Mutex;
+use crate::traffic::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Parts of the table of clients: a power of two.
 const PARTS: usize = 16;

@@ -8,13 +8,12 @@ mod shard;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 pub use self::bucket::RateDecision;
 use self::bucket::RateTerms;
 use self::shard::{HashedKey, Shard};
 use super::client_key::ClientKey;
 use crate::config::{Rate, RateBy};
+use crate::traffic::sync::Mutex;
 use crate::traffic::tick::Tick;
 
 /// Parts of a large table: a power of two.

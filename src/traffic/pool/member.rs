@@ -3,15 +3,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::time::Duration;
-
-use parking_lot::Mutex;
 
 use super::queue::Queue;
 use super::state::{Claim, NodeState, Reason, Trial};
 use crate::traffic::balance::latency::Latency;
 use crate::traffic::balance::slow_start::SlowStart;
+use crate::traffic::sync::Mutex;
+use crate::traffic::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use crate::traffic::tick::Tick;
 
 /// A node in a pool.
@@ -145,7 +144,7 @@ impl Load {
     }
 
     /// Sets the most requests at a time.
-    pub(crate) fn set_most(&self, most: Option<u32>) {
+    pub fn set_most(&self, most: Option<u32>) {
         self.most.store(most.unwrap_or(u32::MAX), Relaxed);
     }
 
@@ -234,13 +233,18 @@ pub struct NodePermit {
 
 /// Gives out the permits of a node: one for each member and generation.
 pub struct NodePermits {
-    pub(crate) number: u32,
-    pub(crate) load: Arc<Load>,
-    pub(crate) state: Arc<NodeState>,
-    pub(crate) waiting: Arc<WaitQueue>,
+    number: u32,
+    load: Arc<Load>,
+    state: Arc<NodeState>,
+    waiting: Arc<WaitQueue>,
 }
 
 impl NodePermits {
+    /// Those of the node with this number.
+    pub fn new(number: u32, load: &Arc<Load>, state: &Arc<NodeState>, waiting: &Arc<WaitQueue>) -> Self {
+        Self { number, load: Arc::clone(load), state: Arc::clone(state), waiting: Arc::clone(waiting) }
+    }
+
     fn has_room(&self) -> bool {
         self.load.has_room()
     }

@@ -202,18 +202,6 @@ impl Order {
     }
 }
 
-impl Moment {
-    /// Seconds since 1970.
-    pub const fn seconds(self) -> u64 {
-        self.unix / 1000
-    }
-
-    /// The wall clock's second at the moment `up`, if the wall clock is not set before.
-    const fn of_wall(self, up: u64) -> u64 {
-        self.unix.saturating_add(up).saturating_sub(self.up) / 1000
-    }
-}
-
 impl OrderKind {
     /// Its word in the file and the API.
     pub const fn word(self) -> &'static str {

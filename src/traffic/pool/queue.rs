@@ -3,9 +3,9 @@
 //! of [`Queue::next`] does.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use parking_lot::Mutex;
+use crate::traffic::sync::Mutex;
+use crate::traffic::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 /// The waiters of one pool, shared by all threads.
 ///

@@ -9,10 +9,7 @@ mod reason;
 mod window;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
-
-use parking_lot::Mutex;
 
 pub use self::ejection::{Fault, HandedEjection, may_eject};
 use self::gate::{Admits, Gate};
@@ -21,6 +18,8 @@ use self::health::Health;
 pub use self::health::{Duty, Operator, Probed, Probes, Round, Thresholds};
 pub use self::reason::{Change, Reason, State};
 use crate::config::Eject;
+use crate::traffic::sync::Mutex;
+use crate::traffic::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::traffic::tick::Tick;
 
 /// A node's state, shared by all threads. It outlives a reload.
@@ -85,7 +84,7 @@ impl NodeState {
     }
 
     /// Whether it gets requests without a session. `unprobed`: no serving node is known to be good.
-    pub(super) fn takes_any(&self, now: Tick, unprobed: bool) -> bool {
+    pub fn takes_any(&self, now: Tick, unprobed: bool) -> bool {
         self.takes_new(now) || unprobed && self.serves_unprobed(now)
     }
 

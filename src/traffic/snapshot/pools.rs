@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use super::numbers::Numbers;
 use super::secrets::Secrets;
@@ -15,6 +14,7 @@ use crate::traffic::pool::Pool;
 use crate::traffic::pool::member::{Load, Member, NodePermits, WaitQueue};
 use crate::traffic::pool::state::{Change, Duty, NodeState, Probes};
 use crate::traffic::resolved::Resolved;
+use crate::traffic::sync::atomic::AtomicBool;
 
 /// A node whose state was changed by a reload.
 #[derive(Clone, Copy, Debug)]
@@ -164,8 +164,7 @@ fn build_member(
         load.start_slowly(member.slow_start);
     }
     let number = numbers.of(&label);
-    let permits =
-        NodePermits { number, load: Arc::clone(&load), state: Arc::clone(&state), waiting: Arc::clone(waiting) };
+    let permits = NodePermits::new(number, &load, &state, waiting);
     Member {
         node: Arc::clone(&node.name),
         route: Arc::clone(&node.route),

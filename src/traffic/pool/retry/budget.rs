@@ -1,6 +1,6 @@
 //! The retry budget of a pool: how many retries its requests allow.
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use crate::traffic::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// The retry budget of a pool, shared by all threads. Each request adds a part of a retry. The budget starts full, so
 /// that a pool with little traffic can retry.

@@ -3,9 +3,9 @@
 //! moves the time ahead is on trial. No other request may go until the time of the trial is over or the trial is given
 //! back.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use crate::traffic::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::traffic::tick::Tick;
 
 /// Written under the lock of the node's health, except by [`Gate::claim`] and [`Gate::give_back`].
@@ -68,16 +68,20 @@ impl Gate {
     /// Asks to send a request. Without an ejection this is one load. After an ejection time exactly one request gets
     /// the trial, which lasts this long.
     pub(super) fn claim(&self, now: Tick, trial: Duration) -> Claim {
-        let packed = self.load();
+        let mut packed = self.load();
         if !packed.is_ejected() {
             return Claim::Free;
         }
         let end = (now + trial.max(Duration::from_millis(1))).as_millis().min(LAST);
-        let on_trial = PackedState::new(packed.admits(), end).0 | ON_TRIAL;
-        match packed.is_over(now) && self.0.compare_exchange(packed.0, on_trial, Relaxed, Relaxed).is_ok() {
-            true => Claim::OnTrial(Trial(end)),
-            false => Claim::Refused,
+        while packed.is_ejected() && packed.is_over(now) {
+            let on_trial = PackedState::new(packed.admits(), end).0 | ON_TRIAL;
+            match self.0.compare_exchange_weak(packed.0, on_trial, Relaxed, Relaxed) {
+                Ok(_) => return Claim::OnTrial(Trial(end)),
+                // Another request may be on trial now. Or something else has changed, and this one still may.
+                Err(seen) => packed = PackedState(seen),
+            }
         }
+        if packed.is_ejected() { Claim::Refused } else { Claim::Free }
     }
 
     /// Ends a trial without a result: the next request may try from `since` on. If the trial had a result, or another
