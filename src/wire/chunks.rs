@@ -351,6 +351,7 @@ mod tests {
             while at < end {
                 match chunks.next(&input[at..end]) {
                     Err(fault) => {
+                        assert!(chunks.is_failed());
                         let told = chunks.blame().expect("it failed");
                         assert!(told.starts_with(fault.word()), "{told}");
                         assert_eq!(chunks.next(b"5\r\n"), Err(fault), "a fault is final");
@@ -371,7 +372,7 @@ mod tests {
                 }
             }
         }
-        assert_ne!(chunks.at, At::End);
+        assert!(chunks.at != At::End && !chunks.is_failed());
         format!("{}...", body.escape_ascii())
     }
 
@@ -392,6 +393,15 @@ mod tests {
         ("a\r\n0123456789\r\n0\r\n\r\n", "0123456789|"),
         ("A\r\n0123456789\r\n000\r\n\r\n", "0123456789|"),
         ("0000000000000005\r\nhello\r\n0\r\n\r\n", "hello|"),
+        (
+            "1C\r\nabcdefghijklmnopqrstuvwxyz01\r\n1b\r\nabcdefghijklmnopqrstuvwxyz2\r\n0\r\n\r\n",
+            "abcdefghijklmnopqrstuvwxyz01abcdefghijklmnopqrstuvwxyz2|",
+        ),
+        ("1\r\na\r\n0000002\r\nbc\r\n00000003\r\ndef\r\n0\r\n\r\n", "abcdef|"),
+        ("1\r\na\r\n00\r\n\r\nX", "a|X"),
+        ("1\r\na\r\n2;e\r\nbc\r\n0\r\n\r\n", "abc|"),
+        ("1\r\na\r\n2\rX", "!bad-chunk-line-end"),
+        ("1\r\na\r\n12345678\r\nx", "ax..."),
         ("2\r\n\r\n\r\n0\r\n\r\n", r"\r\n|"),
         ("5;a=b\r\nhello\r\n0;c\r\n\r\n", "hello|"),
         ("5 ;a=b\r\nhello\r\n0\t ;c\r\n\r\n", "hello|"),
@@ -417,6 +427,7 @@ mod tests {
         ("x\r\n", "!bad-chunk-size"),
         ("0x1\r\n", "!bad-chunk-size"),
         (" 1\r\n", "!bad-chunk-size"),
+        (" ;a\r\n\r\n", "!bad-chunk-size"),
         ("1 \r\n", "!bad-chunk-size"),
         ("1 2\r\n", "!bad-chunk-size"),
         ("1\t\0;a\r\n", "!bad-chunk-size"),
@@ -481,6 +492,7 @@ mod tests {
             ("5 ;a\r\nhello\r\n0\r\n\r\n", "hello|"),
             ("5 x\r\n", "!bad-chunk-size"),
             (" 5\r\n", "!bad-chunk-size"),
+            (" \r\n\r\n", "!bad-chunk-size"),
             ("5;\r\n", "!bad-chunk-extension"),
         ] {
             for reads in [&[][..], &[1; 99]] {
@@ -494,13 +506,27 @@ mod tests {
         let extension = |length: usize| format!("1;{}\r\nx\r\n", "a".repeat(length));
         assert_eq!(read(format!("{}0\r\n\r\n", extension(256)).as_bytes(), &[]), "x|");
         assert_eq!(read(extension(257).as_bytes(), &[]), "!chunk-extension-too-long");
-        assert_eq!(read(extension(256).repeat(65).as_bytes(), &[]), "!chunk-extension-too-long");
+        let all = extension(256).repeat(MOST_EXTENSIONS / 256);
+        assert!(read(format!("{all}0\r\n\r\n").as_bytes(), &[]).ends_with("x|"));
+        assert_eq!(read(format!("{all}1;a\r\nx").as_bytes(), &[]), "!chunk-extension-too-long");
         let blanks = format!("1{};a\r\n", " ".repeat(300));
         assert_eq!(read(blanks.as_bytes(), &[]), "!chunk-extension-too-long");
         let trailers = |length: usize| format!("0\r\nX: {}\r\n\r\n", "a".repeat(length));
         assert!(read(trailers(8000).as_bytes(), &[]).ends_with("aaa|"));
         assert_eq!(read(trailers(8200).as_bytes(), &[]), "!trailers-too-large");
         assert_eq!(read(format!("0\r\n{}\r\n", "X: 1\r\n".repeat(2000)).as_bytes(), &[]), "!trailers-too-large");
+    }
+
+    #[test]
+    fn data_that_was_given_back_comes_again() {
+        let input = b"5\r\nhello\r\n0\r\n\r\n";
+        let mut chunks = Chunks::new();
+        assert_eq!(chunks.next(&input[..6]), Ok(Piece::Data { skip: 3, len: 3 }));
+        chunks.give_back(2);
+        assert_eq!(chunks.next(&input[4..]), Ok(Piece::Data { skip: 0, len: 4 }));
+        chunks.give_back(1);
+        assert_eq!(chunks.next(&input[7..]), Ok(Piece::Data { skip: 0, len: 1 }));
+        assert_eq!(chunks.next(&input[8..]), Ok(Piece::End { consumed: 7 }));
     }
 
     #[test]

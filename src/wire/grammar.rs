@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_length_is_plain_digits_that_fit() {
-        let cases: [(&[u8], Option<u64>); 12] = [
+        let cases: [(&[u8], Option<u64>); 14] = [
             (b"0", Some(0)),
             (b"5", Some(5)),
             (b"0005", Some(5)),
@@ -141,6 +141,8 @@ mod tests {
             (b"0x5", None),
             (b"5 5", None),
             (b"1_0", None),
+            (b"1/", None),
+            (b"1:", None),
         ];
         for (bytes, number) in cases {
             assert_eq!(digits(bytes), number, "{}", bytes.escape_ascii());

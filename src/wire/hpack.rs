@@ -499,6 +499,26 @@ mod tests {
     }
 
     #[test]
+    fn fields_at_the_wrong_place_are_told() {
+        let odd_of = |fields: &[(&str, &str)]| {
+            let odd = follower().follow(&block(fields, 0), HEAD).unwrap();
+            odd.and_then(|odd| reason(&odd).map(str::to_owned))
+        };
+        assert_eq!(odd_of(&GET), None);
+        for (more, told) in [
+            (&[(":method", "GET")][..], "a pseudo field that comes twice"),
+            (&[(":scheme", "https")], "a pseudo field that comes twice"),
+            (&[(":authority", "b.test")], "a pseudo field that comes twice"),
+            (&[("x", "1"), (":path", "/")], "a pseudo field after the others"),
+            (&[("content-length", "1"), ("content-length", "2")], "lengths that differ"),
+        ] {
+            let found = odd_of(&[&GET[..], more].concat()).unwrap_or_default();
+            assert!(found.starts_with(told), "{more:?}: {found}");
+        }
+        assert_eq!(odd_of(&[&GET[..], &[("content-length", "1"), ("content-length", "1")]].concat()), None);
+    }
+
+    #[test]
     fn a_name_that_came_with_a_bad_value_is_itself_again_with_a_good_one() {
         for (name, bad, good) in [("te", "gzip", "trailers"), (":path", "", "/a"), (":authority", "", "b.test")] {
             let mut follower = follower();

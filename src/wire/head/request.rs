@@ -531,6 +531,7 @@ mod tests {
         ("GET / HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n", "bad-field"),
         ("GET / HTTP/1.1\r\nHost: a\r\nX: \x1b[31m\r\n\r\n", "bad-field"),
         ("GET / HTTP/1.1\r\nHost: a\r\nContent_Length: 5\r\n\r\n", "bad-field"),
+        ("GET / HTTP/1.0\r\nContent_Length: 5\r\n\r\n", "bad-field"),
         ("GET / HTTP/1.1\r\nHost: a\r\nTransfer_Encoding: chunked\r\n\r\n", "bad-field"),
         ("GET / HTTP/1.1\r\nHost: a\r\n1:\r\n2:\r\n3:\r\n4:\r\n5:\r\n6:\r\n7:\r\n8:\r\n\r\n", "too-many-fields"),
         // Host.
