@@ -6,6 +6,7 @@ mod page;
 mod plus;
 mod reminders;
 mod shown;
+mod snapshots;
 mod stream;
 mod tls;
 mod trouble;
