@@ -255,6 +255,8 @@ mod tests {
             ("X-Forwarded-Proto", FieldKind::XForwardedProto),
             ("X-Forwarded-Port", FieldKind::XForwardedPort),
             ("X-Forwarded-Prefix", FieldKind::XForwardedOther),
+            ("X-Forwarded-Ssl", FieldKind::XForwardedOther),
+            ("X-Forwarded-Path", FieldKind::XForwardedOther),
             ("X-Forwarded-", FieldKind::XForwardedOther),
             ("X-Forwarded", FieldKind::XForwardedOther),
             ("X-Request-Id", FieldKind::XRequestId),
@@ -267,11 +269,39 @@ mod tests {
             ("Proxy-Status", FieldKind::ProxyOther),
             ("Set-Cookie", FieldKind::SetCookie),
             ("Set-Cookie2", FieldKind::Other),
+            ("Via", FieldKind::Via),
+            ("date", FieldKind::Date),
+            ("Cookie", FieldKind::Cookie),
+            ("Expect", FieldKind::Expect),
+            ("Server", FieldKind::Server),
+            ("Refresh", FieldKind::Refresh),
+            ("Referer", FieldKind::Referer),
+            ("Trailer", FieldKind::Trailer),
+            ("Upgrade", FieldKind::Upgrade),
+            ("Location", FieldKind::Location),
+            ("Forwarded", FieldKind::Forwarded),
+            ("X-Real-IP", FieldKind::XRealIp),
+            ("Connection", FieldKind::Connection),
+            ("Keep-Alive", FieldKind::KeepAlive),
+            ("User-Agent", FieldKind::UserAgent),
+            ("Content-Type", FieldKind::ContentType),
+            ("Authorization", FieldKind::Authorization),
+            ("HTTP2-Settings", FieldKind::Http2Settings),
+            ("Content-Location", FieldKind::ContentLocation),
+            ("Proxy-Authenticate", FieldKind::ProxyAuthenticate),
+            ("Proxy-Authorization", FieldKind::ProxyAuthorization),
             ("SOAPAction", FieldKind::Other),
             ("", FieldKind::Other),
         ];
         for (name, kind) in cases {
             assert_eq!(FieldKind::of(name.as_bytes()), kind, "{name}");
+            let others =
+                [name.replace('o', "0"), name.replace('e', "a"), name.replace('t', "T-"), name.replace("For", "Fur")];
+            for other in others.iter().filter(|other| !other.eq_ignore_ascii_case(name)) {
+                let found = FieldKind::of(other.as_bytes());
+                let family = matches!(found, FieldKind::XForwardedOther | FieldKind::ProxyOther);
+                assert!(found == FieldKind::Other || family, "{other} is no {name}: {found:?}");
+            }
         }
     }
 

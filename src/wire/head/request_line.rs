@@ -52,7 +52,7 @@ impl Method {
 }
 
 /// The parts of a request line.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RequestLine {
     pub(super) method: Method,
     pub(super) name: Span,
@@ -62,9 +62,10 @@ pub(super) struct RequestLine {
 
 /// The request line at the beginning of a head, and where its fields begin.
 pub(super) fn first_line(bytes: &[u8], limits: &HeadLimits) -> Result<(RequestLine, usize), HeadFault> {
-    if let Some(found) = good_first_line(bytes, limits) {
-        return Ok(found);
-    }
+    good_first_line(bytes, limits).map_or_else(|| checked_first_line(bytes, limits), Ok)
+}
+
+fn checked_first_line(bytes: &[u8], limits: &HeadLimits) -> Result<(RequestLine, usize), HeadFault> {
     let (line, next) = line(bytes, 0, Lines::Strict).map_err(|fault| match fault {
         LineFault::BareLf => HeadFault::BareLf,
         LineFault::Bad | LineFault::TooMany => HeadFault::BadRequestLine,
@@ -139,3 +140,84 @@ fn refuse_method(name: &[u8]) -> Result<(), HeadFault> {
 
 /// The longest registered method has 17 bytes (UPDATEREDIRECTREF). A much longer one is garbage.
 pub(super) const LONGEST_METHOD: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::super::mutated::mutated;
+    use super::*;
+
+    /// A line with a target of so many bytes.
+    fn target_of(length: usize) -> String {
+        format!("GET /{} HTTP/1.1\r\n", "a".repeat(length - 1))
+    }
+
+    #[test]
+    fn each_method_is_known_and_whether_it_may_be_repeated() {
+        for (name, method, idempotent) in [
+            ("DELETE", Method::Delete, true),
+            ("GET", Method::Get, true),
+            ("HEAD", Method::Head, true),
+            ("OPTIONS", Method::Options, true),
+            ("PATCH", Method::Patch, false),
+            ("POST", Method::Post, false),
+            ("PUT", Method::Put, true),
+            ("PROPFIND", Method::Other, false),
+            ("get", Method::Other, false),
+        ] {
+            let found = Method::of(name.as_bytes());
+            assert_eq!((found, found.idempotent()), (method, idempotent), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_line_read_in_one_pass_is_the_same_line() {
+        let limits = HeadLimits { target: 20, ..HeadLimits::new(1000, 10, false) };
+        let long =
+            ["M".repeat(LONGEST_METHOD), "M".repeat(LONGEST_METHOD + 1)].map(|name| format!("{name} / HTTP/1.1\r\n"));
+        let made = [target_of(19), target_of(20), target_of(21)].into_iter().chain(long).collect::<Vec<_>>();
+        let written = [
+            "GET / HTTP/1.1\r\n",
+            "POST /a?b=c HTTP/1.0\r\n",
+            "HEAD * HTTP/1.1\r\n",
+            "PUT http://a.b/ HTTP/1.1\r\n",
+            "DELETE /x HTTP/1.1\r\n",
+            "PATCH /x HTTP/1.1\r\n",
+            "OPTIONS * HTTP/1.1\r\n",
+            "PROPFIND /x HTTP/1.1\r\n",
+            "CONNECT a:1 HTTP/1.1\r\n",
+            "TRACE / HTTP/1.1\r\n",
+            "GET  / HTTP/1.1\r\n",
+            "GET  HTTP/1.1\r\n",
+            " GET / HTTP/1.1\r\n",
+            "GET / HTTP/1.2\r\n",
+            "GET / HTTP/2.0\r\n",
+            "GET /a b HTTP/1.1\r\n",
+            "GET /\u{7f} HTTP/1.1\r\n",
+            "GET / HTTP/1.1\n",
+            "GET /",
+            "/ HTTP/1.1\r\n",
+            "GET /#f HTTP/1.1\r\n",
+            "get / HTTP/1.1\r\n",
+        ];
+        let good =
+            mutated(written.into_iter().chain(made.iter().map(String::as_str)).cycle().take(2_000), |bytes, cut| {
+                [bytes, &bytes[..cut]].map(|bytes| {
+                    let good = good_first_line(bytes, &limits);
+                    let text = bytes.escape_ascii();
+                    assert!(good.is_none() || good == checked_first_line(bytes, &limits).ok(), "{text}: {good:?}");
+                    good.is_some()
+                })
+            });
+        let good = good.concat().into_iter().filter(|good| *good).count();
+        assert!((500..40_000).contains(&good), "{good} of 80000");
+        for (line, is_good) in made.iter().zip([true, true, false, true, false]) {
+            assert_eq!(good_first_line(line.as_bytes(), &limits).is_some(), is_good, "{line}");
+            assert_eq!(checked_first_line(line.as_bytes(), &limits).is_ok(), is_good, "{line}");
+        }
+        for line in &written[..6] {
+            let (good, checked) =
+                (good_first_line(line.as_bytes(), &limits), checked_first_line(line.as_bytes(), &limits));
+            assert!(good.is_some() && good == checked.ok(), "{line}");
+        }
+    }
+}
