@@ -231,6 +231,9 @@ fn a_full_listener_says_so_and_serves_again_when_somebody_leaves() {
         }
         assert_eq!(turned_away(&weir, reason), 2);
         assert_eq!(origin.count(), 3, "no node hears of them");
+        let told = format!("(3) {}: more get 503 {reason}", if reason == "client-full" { "open" } else { "are open" });
+        eventually("the journal tells it", || weir.journal().contains(&told));
+        assert!(!weir.journal().contains("no node was asked"), "one line for all: {}", weir.journal());
         assert_eq!(held[0].ask("GET / HTTP/1.1\r\nHost: esb.test\r\n\r\n").status, 200, "who is in stays in");
         drop(held.pop());
         let mut next = None;

@@ -8,6 +8,7 @@ use prometheus::{IntCounter, IntGauge};
 use super::handles::{GaugeGuard, RemoveSeries};
 use super::lazy_counters::LazyCounters;
 use super::metric_vecs::MetricVecs;
+use crate::observe::log_rate_limit::LogRateLimit;
 
 /// Why a connection is closed as it comes.
 const TURNED_AWAY: &[&str] = &["bad-proxy-header", "client-full", "denied", "listener-full", "no-proxy"];
@@ -27,6 +28,7 @@ pub struct ListenerCounters {
     /// Handshakes that failed, by the reason.
     failures: LazyCounters<&'static str>,
     turned_away: LazyCounters<&'static str>,
+    full_lines: LogRateLimit,
 }
 
 /// What a listener has counted.
@@ -155,6 +157,12 @@ impl ListenerCounters {
         self.turned_away.count(reason, make);
     }
 
+    /// Asks to write a line that connections are beyond a limit, which is allowed once in this span. If it may be written, returns
+    /// how many were left out since the line before; otherwise `None`.
+    pub fn may_log_full(&self, span: u64) -> Option<u64> {
+        self.full_lines.allow(span)
+    }
+
     pub(super) fn new(vecs: &Arc<MetricVecs>, listener: &str) -> Self {
         let turned_away = |reason| vecs.connections_refused.with_label_values(&[listener, reason]);
         Self {
@@ -166,6 +174,7 @@ impl ListenerCounters {
             groups: LazyCounters::new(),
             failures: LazyCounters::new(),
             turned_away: LazyCounters::known(TURNED_AWAY, turned_away),
+            full_lines: LogRateLimit::default(),
             vecs: vecs.clone(),
         }
     }

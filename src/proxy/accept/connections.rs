@@ -29,10 +29,13 @@ use crate::traffic::limits::connections::{ConnectionPermit, Full};
 use crate::traffic::routing::access::{holds, may_come};
 use crate::wire::Greeting;
 
+/// How often the journal says that a listener or a client is at its limit.
+const FULL_AGAIN: Duration = Duration::from_secs(10);
+
 /// Serves a connection that was accepted, unless it may not come.
 pub(super) fn serve_accepted(worker: &Rc<Worker>, listening: &Rc<ThreadListener>, stream: TcpStream, peer: SocketAddr) {
     let listener_ref = listening.current();
-    let Some(permit) = admit(&listener_ref, peer) else { return };
+    let Some(permit) = admit(worker, &listener_ref, peer) else { return };
     let counted = Counted::new(worker.open_one(), permit, listener_ref.listener().counters.connection());
     let listening = Rc::clone(listening);
     let admitted = Admitted { stream, peer, counted, listening, listener_ref, introduction: None };
@@ -146,7 +149,7 @@ impl Admitted {
 
 /// Admits a connection, unless its peer may not come, or too many are beyond the limit of its listener or its client. In that case
 /// the connection is closed before anything is read. Of a client behind a proxy the proxy must tell first who it is.
-fn admit(listener_ref: &ListenerRef, peer: SocketAddr) -> Option<Option<Box<ConnectionPermit>>> {
+fn admit(worker: &Worker, listener_ref: &ListenerRef, peer: SocketAddr) -> Option<Option<Box<ConnectionPermit>>> {
     let listener = listener_ref.listener();
     let is_client = listener.introducing.is_empty();
     if !is_client && !holds(&listener.introducing, peer.ip()) {
@@ -164,16 +167,32 @@ fn admit(listener_ref: &ListenerRef, peer: SocketAddr) -> Option<Option<Box<Conn
     let most_per_client = listener.most_per_client.filter(|_| is_client);
     let entered = limits.enter(peer.ip(), listener.most, most_per_client);
     if let Some(full) = entered.as_ref().map_or_else(|full| Some(*full), ConnectionPermit::beyond) {
-        turn_away(listener, full);
+        turn_away(worker, listener, full, peer);
     }
     entered.map(|permit| Some(Box::new(permit))).ok()
 }
 
-fn turn_away(listener: &RunningListener, full: Full) {
-    listener.counters.turned_away(match full {
+/// Counts a connection beyond a limit. The journal has one line for many.
+fn turn_away(worker: &Worker, listener: &RunningListener, full: Full, peer: SocketAddr) {
+    let word = match full {
         Full::Listener => "listener-full",
         Full::Client => "client-full",
-    });
+    };
+    listener.counters.turned_away(word);
+    let Some(left_out) = listener.counters.may_log_full(worker.clock.now() / FULL_AGAIN.as_millis() as u64) else {
+        return;
+    };
+    let name = &listener.name;
+    let what = match full {
+        Full::Listener => format!("max-connections ({}) are open", listener.most.unwrap_or_default()),
+        Full::Client => {
+            let most = listener.most_per_client.unwrap_or_default();
+            format!("client {} has max-connections-per-client ({most}) open", peer.ip())
+        }
+    };
+    let others =
+        if left_out == 0 { String::new() } else { format!(" ({left_out} more beyond a limit since the last line)") };
+    log::warn!("listener {name}: {what}: more get 503 {word}, or are closed{others}");
 }
 
 /// Reads the PROXY header of a connection, and judges the client that it names as [`admit`] judges others. `None`: the
@@ -201,7 +220,7 @@ async fn introduced(worker: &Rc<Worker>, mut admitted: Admitted) -> Option<Admit
         let before = admitted.counted.beyond();
         let entered = admitted.counted.belongs_to(ends.source.ip(), listener.most_per_client);
         if let Some(full) = entered.err().or_else(|| admitted.counted.beyond().filter(|_| before.is_none())) {
-            turn_away(listener, full);
+            turn_away(worker, listener, full, ends.source);
         }
         entered.ok()?;
     }

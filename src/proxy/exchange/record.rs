@@ -252,9 +252,10 @@ impl<'r> Record<'r> {
         self.delayed + self.tries.queued
     }
 
-    /// What went wrong between Weir and a node deserves a line of its own.
+    /// What went wrong between Weir and a node deserves a line of its own. What is used up here is told once for all.
     fn log_node_error(&self, sited: &Sited<'_>, refusal: Refusal) {
-        if !matches!(refusal.status(), 502..=504) {
+        let used_up = matches!(refusal, Refusal::ClientFull | Refusal::ListenerFull | Refusal::MemoryExhausted);
+        if used_up || !matches!(refusal.status(), 502..=504) {
             return;
         }
         let (cause, request) = (self.cause(refusal), complaint::named(self.arrived));
