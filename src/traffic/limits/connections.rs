@@ -73,7 +73,7 @@ impl ConnectionLimits {
     /// Counts one more connection if listener and client are below their limits. `None` is no limit. Clients are
     /// counted only while there is a limit per client, so connections opened before it was set do not count.
     ///
-    /// A connection beyond the limits gets a permit to be told so, see [`ConnectionPermit::beyond`], unless [`SPARE`] others have one.
+    /// A connection beyond the limits gets a permit to be told so, see [`ConnectionPermit::beyond`], unless too many others have one.
     pub fn enter(
         self: &Arc<Self>,
         client: IpAddr,
