@@ -51,7 +51,7 @@ INSTALLED = $(PREFIX)/bin/weir $(UNITDIR)/weir.service $(UNITDIR)/weir-again.ser
 	$(SYSCONFDIR)/needrestart/conf.d/weir.conf \
 	$(PAGES:%=$(DOCDIR)/%.md) $(RECIPES:%=$(DOCDIR)/recipes/%.md) $(DOCDIR)/performance.svg $(DOCDIR)/CHANGELOG.md $(DOCDIR)/examples/weir.toml $(DOCDIR)/examples/minimal.toml $(DOCDIR)/examples/weir.socket
 
-.PHONY: help build demo bench soak interleavings generated reproducible test lint cargo-test doc units staged acceptance deb rpm tarball install files uninstall clean
+.PHONY: help build demo bench soak interleavings simulation generated reproducible test lint cargo-test doc units staged acceptance deb rpm tarball install files uninstall clean
 
 help: ## lists what there is
 	@echo "Weir, a reverse-proxy load balancer. What make can do here:"
@@ -82,6 +82,9 @@ soak: ## mixed load, reloads, upgrades, drains and a failing node, an hour long 
 
 interleavings: ## threads that meet at the queue, the sessions, the states and the limits, in tens of thousands of orders
 	@cd tests/interleavings && $(CARGO) test --locked --quiet
+
+simulation: ## a whole Weir on a clock of its own: nodes fail and orders come as seeds draw it (SIMULATION_SEEDS=1-500 for more)
+	@$(CARGO) test --locked --quiet --features simulation --lib simulation::nothing -- --nocapture
 
 generated: ## writes what comes from the definitions: tables in docs/, man/, conf/weir.schema.json, completions/
 	@WEIR_WRITE=1 $(CARGO) test --quiet --test generated what_is_generated

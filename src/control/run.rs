@@ -13,6 +13,10 @@ mod signals;
 mod upgrade;
 mod upgrading;
 
+#[cfg(all(test, feature = "simulation"))]
+#[path = "../../tests/simulation/simulation.rs"]
+mod simulation;
+
 use std::fs;
 use std::io;
 use std::path::Path;

@@ -274,7 +274,7 @@ impl IdleConnections {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use tokio::time::Instant;
 
     use tokio::io::DuplexStream;
 

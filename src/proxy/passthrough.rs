@@ -12,7 +12,8 @@ mod way;
 
 use std::cell::Cell;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 use self::passage::Passage;
 use self::record::Ended;

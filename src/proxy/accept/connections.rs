@@ -3,7 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 use pingora_core::protocols::tls::{TlsRef, TlsStream};
 use pingora_core::protocols::{ALPN, Ssl};

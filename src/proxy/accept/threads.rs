@@ -48,10 +48,8 @@ impl Threads {
         for number in 0..count {
             let (order, inbox) = unbounded_channel();
             let (shared, ended) = (Arc::clone(shared), Arc::clone(&ended));
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            std::thread::Builder::new().name(format!("traffic-{number}")).spawn(move || {
-                let traffic = tokio::task::LocalSet::new();
-                traffic.block_on(&runtime, run_thread(shared, number, inbox));
+            spawn(number, move || async move {
+                run_thread(shared, number, inbox).await;
                 ended.send_modify(|alive| *alive -= 1);
             })?;
             orders.push(order);
@@ -123,9 +121,7 @@ impl Threads {
         let (done, all_done) = mpsc::channel::<()>();
         self.order(|| make(done.clone()));
         drop(done);
-        // `recv_timeout` returns an error when the last thread has dropped its sender, and that is the event to wait
-        // for.
-        let _ = all_done.recv_timeout(DONE_WITHIN);
+        wait(&all_done);
     }
 
     /// Waits until every thread has ended. They end after [`Self::drain`].
@@ -135,6 +131,34 @@ impl Threads {
         let _ = alive.wait_for(|alive| *alive == 0).await;
     }
 }
+
+/// Runs what a thread does, with a runtime of its own.
+#[cfg(not(feature = "simulation"))]
+fn spawn<F: Future<Output = ()> + 'static>(number: usize, what: impl FnOnce() -> F + Send + 'static) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name(format!("traffic-{number}")).spawn(move || {
+        tokio::task::LocalSet::new().block_on(&runtime, what());
+    })?;
+    Ok(())
+}
+
+/// Blocks until the last sender is dropped: until all threads have done it.
+#[cfg(not(feature = "simulation"))]
+fn wait(all_done: &mpsc::Receiver<()>) {
+    // Nothing is sent.
+    let _ = all_done.recv_timeout(DONE_WITHIN);
+}
+
+/// In a simulation one thread does everything, so that its time can be made.
+#[cfg(feature = "simulation")]
+fn spawn<F: Future<Output = ()> + 'static>(_: usize, what: impl FnOnce() -> F + Send + 'static) -> io::Result<()> {
+    tokio::task::spawn_local(what());
+    Ok(())
+}
+
+/// One thread cannot wait for itself. It does what it was told before anything that it is told later.
+#[cfg(feature = "simulation")]
+fn wait(_: &mpsc::Receiver<()>) {}
 
 async fn run_thread(shared: Arc<Shared>, number: usize, mut inbox: UnboundedReceiver<ThreadCommand>) {
     let worker = Worker::new(shared, number);

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::time::Instant;
+use tokio::time::Instant;
 
 use crate::proxy::client::shown::Shown;
 use crate::proxy::connection::Connection;

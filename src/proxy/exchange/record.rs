@@ -1,7 +1,8 @@
 //! What is counted and logged of a request. It is written on the request's way, and counted and logged once, at its
 //! end; it decides nothing. The line is formatted into the thread's own buffer and handed over; no I/O happens here.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 use super::affinity::outcome::SessionOutcome;
 use super::arrived::Arrived;

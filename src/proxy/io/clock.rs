@@ -8,7 +8,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::task::{Context, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// How coarse the clock is.
 pub(crate) const TICK: Duration = Duration::from_millis(50);

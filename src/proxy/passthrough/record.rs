@@ -1,6 +1,6 @@
 //! What is counted and logged of a connection that was passed through, once, when it has ended.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use super::passage::Passage;
 use super::way::Way;

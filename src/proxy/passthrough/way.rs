@@ -1,7 +1,8 @@
 //! The way of a connection to a node: choosing one, waiting for it, connecting, and the next one where that fails. Nothing
 //! was sent by then, so another node may always have it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 use super::passage::Passage;
 use crate::proxy::exchange::attempt::{Attempt, Tries};

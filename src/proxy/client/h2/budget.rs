@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     fn budget() -> Rc<Budget> {
-        Budget::full(&Clock::new(std::time::Instant::now()))
+        Budget::full(&Clock::new(tokio::time::Instant::now()))
     }
 
     #[test]

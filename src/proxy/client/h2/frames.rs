@@ -280,7 +280,7 @@ mod tests {
     }
 
     fn frames() -> Frames {
-        let budget = Budget::full(&Clock::new(std::time::Instant::now()));
+        let budget = Budget::full(&Clock::new(tokio::time::Instant::now()));
         let mut frames = Frames::new(16 * 1024, &budget, &Rc::default());
         assert_eq!(frames.walk(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").done, PREFACE);
         frames

@@ -1,6 +1,7 @@
 //! Waiting before a node is asked: for the turn by rate, and in the pool's queue for a permit of a node.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 use tokio::sync::oneshot;
 
