@@ -7,6 +7,7 @@ use std::thread;
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
+use tungstenite::{HandshakeError, Message};
 
 use crate::checked::{Report, bytes_of};
 use crate::harness::{Answer, Client, H2Answer, H2Client, Offer};
@@ -20,7 +21,7 @@ impl Clients {
             let asking = Asking { report: Arc::clone(report), over: Arc::clone(over) };
             thread::spawn(move || work(&asking, to))
         };
-        let kinds: [(Work, SocketAddr); 8] = [
+        let kinds: [(Work, SocketAddr); 10] = [
             (keeps_its_connection, plain),
             (keeps_its_connection, plain),
             (keeps_its_connection, plain),
@@ -29,6 +30,8 @@ impl Clients {
             (speaks_http2, secure),
             (speaks_http2, secure),
             (leaves, plain),
+            (sends_messages, plain),
+            (sends_messages_secretly, secure),
         ];
         Self(kinds.into_iter().map(begin).collect())
     }
@@ -266,5 +269,54 @@ fn leaves(asking: &Asking, to: SocketAddr) {
         if number.is_multiple_of(2) {
             client.reset();
         }
+    }
+}
+
+/// Sends messages over WebSockets, and gets each of them back.
+fn sends_messages(asking: &Asking, to: SocketAddr) {
+    while asking.goes_on() {
+        match Client::plain(to) {
+            Ok(client) => over_a_websocket(asking, client),
+            Err(error) => asking.report.is_wrong(format!("connect: {error}")),
+        }
+    }
+}
+
+fn sends_messages_secretly(asking: &Asking, to: SocketAddr) {
+    let config = Arc::new(Offer::http1("esb.test").config());
+    while asking.goes_on() {
+        match Client::tls_with(to, &config, "esb.test") {
+            Ok((client, _)) => over_a_websocket(asking, client),
+            Err(error) => asking.report.is_wrong(format!("TLS: {error}")),
+        }
+    }
+}
+
+/// So many that a WebSocket ends by itself well before an upgrade cuts it.
+const MESSAGES: usize = 100;
+
+fn over_a_websocket(asking: &Asking, client: Client) {
+    let mut socket = match tungstenite::client("ws://esb.test/ws", client.into_stream()) {
+        Ok((socket, _)) => socket,
+        Err(HandshakeError::Failure(tungstenite::Error::Http(answer))) if answer.status().is_server_error() => {
+            return asking.report.is_refused();
+        }
+        Err(error) => return asking.report.is_wrong(format!("WebSocket: {error}")),
+    };
+    for _ in 0..MESSAGES {
+        let number = asking.report.number();
+        let message = Message::binary(bytes_of(number));
+        match socket.send(message.clone()).and_then(|()| socket.read()) {
+            Ok(back) if back == message => asking.report.is_answered(),
+            Ok(_) => return asking.report.is_wrong(format!("message {number} came back changed")),
+            Err(error) => return asking.report.is_wrong(format!("message {number}: {error}")),
+        }
+        if !asking.goes_on() {
+            break;
+        }
+    }
+    match socket.close(None).and_then(|()| socket.read()) {
+        Ok(message) if message.is_close() => {}
+        other => asking.report.is_wrong(format!("the end of a WebSocket: {other:?}")),
     }
 }

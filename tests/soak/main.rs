@@ -1,5 +1,5 @@
 //! Mixed load for a while, while everything else happens too: reloads, renewed certificates, upgrades, drains, a node that fails in
-//! several ways, clients that leave. Each answer has a number and bytes that follow from it, so one that is mixed up, doubled, or cut and
+//! several ways, a process that stands still, clients that leave. Each answer has a number and bytes that follow from it, so one that is mixed up, doubled, or cut and
 //! called whole is found. At the end nothing has grown.
 //!
 //! `cargo test --test soak` takes half a minute, `make soak` an hour (`SECONDS=600` another time).
@@ -33,7 +33,8 @@ const GROWTH: f64 = 24.0 * 1024.0 * 1024.0;
 fn nothing_is_lost_mixed_up_or_grown_under_mixed_load() {
     let seconds = std::env::var("WEIR_SOAK_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SHORT);
     let nodes = Nodes::start();
-    let pool = "sticky = { mode = \"learn\", cookie = \"JSESSIONID\" }\neject = { for = \"1s\" }\n";
+    let pool = "sticky = { mode = \"learn\", cookie = \"JSESSIONID\" }\neject = { for = \"1s\" }\n\
+                timeouts = { read = \"3s\" }\n";
     let weir = Plan::before(&nodes.both()).secure().threads(2).pool(pool).health(nodes::HEALTH).start();
     let (report, over) = (Arc::new(Report::default()), Arc::<AtomicBool>::default());
     let clients = Clients::begin(weir.http(), weir.https(), &report, &over);

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use crate::checked::bytes_of;
-use crate::harness::{Origin, Talk, ok};
+use crate::harness::{Origin, Talk, echo_messages, ok, within};
 
 /// How both are probed.
 pub(crate) const HEALTH: &str =
@@ -20,10 +21,12 @@ pub(crate) enum Mood {
     Fails,
     /// Breaks each answer off in the middle.
     Cuts,
+    /// Says nothing, to probes neither.
+    Hangs,
 }
 
 impl Mood {
-    pub(crate) const ALL: [Self; 4] = [Self::Well, Self::Resets, Self::Fails, Self::Cuts];
+    pub(crate) const ALL: [Self; 5] = [Self::Well, Self::Resets, Self::Fails, Self::Cuts, Self::Hangs];
 }
 
 /// The nodes.
@@ -37,9 +40,9 @@ impl Nodes {
     pub(crate) fn start() -> Self {
         let mood = Arc::new(AtomicU8::new(0));
         let now = Arc::clone(&mood);
-        let well = Origin::speaking(|talk| answer(talk, "n1", Mood::Well));
+        let well = Origin::speaking(|talk| answer(talk, "n1", || Mood::Well));
         let moody = Origin::speaking(move |talk| {
-            answer(talk, "n2", Mood::ALL[usize::from(now.load(Ordering::Relaxed)) % Mood::ALL.len()]);
+            answer(talk, "n2", || Mood::ALL[usize::from(now.load(Ordering::Relaxed)) % Mood::ALL.len()]);
         });
         Self { well, moody, mood }
     }
@@ -55,13 +58,24 @@ impl Nodes {
     }
 }
 
-fn answer(talk: &mut Talk, name: &str, mood: Mood) {
-    let (target, seen) = (talk.target(), talk.seen());
+/// How long a node hangs at most, in one of its moods.
+const HANGS: Duration = Duration::from_secs(60);
+
+fn answer(talk: &mut Talk, name: &str, now: impl Fn() -> Mood) {
+    let (target, seen, mood) = (talk.target(), talk.seen(), now());
+    if target == "/ws" && matches!(mood, Mood::Well | Mood::Cuts) {
+        echo_messages(talk);
+        return talk.close();
+    }
     let body = talk.body();
     let number: u64 = seen.values("x-number").first().and_then(|text| text.parse().ok()).unwrap_or_default();
     match mood {
         Mood::Resets => return talk.reset(),
         Mood::Fails => return talk.send(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"),
+        Mood::Hangs => {
+            within(HANGS, || now() != Mood::Hangs);
+            return talk.close();
+        }
         Mood::Well | Mood::Cuts => {}
     }
     if target == "/probe" {

@@ -12,6 +12,9 @@ use crate::nodes::{Mood, Nodes};
 /// The pause between two things.
 const PAUSE: Duration = Duration::from_millis(400);
 
+/// How long the process stands still at a time.
+const STILL: Duration = Duration::from_millis(300);
+
 /// Whoever runs it.
 pub(crate) struct Operator<'n> {
     weir: Appliance,
@@ -44,18 +47,21 @@ impl<'n> Operator<'n> {
 
     fn does_one(&mut self, upgrades: bool) {
         self.done += 1;
-        match self.done % 9 {
-            0 => self.nodes.turns(Mood::ALL[self.done / 9 % Mood::ALL.len()]),
+        match self.done % 10 {
+            0 | 6 => self.nodes.turns(Mood::ALL[self.done / 5 % Mood::ALL.len()]),
             1 => {
                 self.weir.edit(|text| format!("{text}\n# {}", "another line"));
                 self.expects("reloaded", &["reload"]);
             }
-            2 => Pair::of(&["esb.test"]).write(&self.weir.path(""), "esb"),
+            2 => {
+                Pair::of(&["esb.test"]).write(&self.weir.path(""), "esb");
+                self.weir.signal(Signal::USR1);
+            }
             3 => self.expects("", &["drain", "n2"]),
             4 | 7 if upgrades => self.upgrades(),
             5 => self.expects("", &["activate", "n2", "--json"]),
-            6 => self.weir.signal(Signal::USR1),
             8 => self.expects("esb.test", &["status"]),
+            9 => self.stands_still(),
             _ => _ = self.weir.ask_admin("/metrics"),
         }
     }
@@ -66,6 +72,13 @@ impl<'n> Operator<'n> {
         if !matches!(told.code, Some(0 | 1)) || !told.out.contains(said) {
             self.report.is_wrong(format!("{words:?}: {told:?}"));
         }
+    }
+
+    /// As a machine does that is moved, or has no memory left.
+    fn stands_still(&self) {
+        self.weir.signal(Signal::STOP);
+        within(STILL, || false);
+        self.weir.signal(Signal::CONT);
     }
 
     fn upgrades(&mut self) {

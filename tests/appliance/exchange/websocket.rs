@@ -1,26 +1,12 @@
 //! WebSocket as a library speaks it, on both sides of Weir.
 
-use std::io::{self, Read, Write};
+use tungstenite::{Message, client};
 
-use tungstenite::{Message, accept, client};
-
-use crate::harness::{Appliance, Client, Offer, Origin, Plan, Talk};
-
-/// A WebSocket server that sends every message back.
-fn echo(talk: &mut Talk) {
-    let unread = talk.seen().bytes;
-    let Ok(mut socket) = accept(Replay { unread, talk }) else { return };
-    while let Ok(message) = socket.read() {
-        if message.is_close() || socket.send(message).is_err() {
-            break;
-        }
-    }
-    let _ = socket.flush();
-}
+use crate::harness::{Appliance, Client, Offer, Origin, Plan, echo_messages};
 
 fn world() -> (Origin, Appliance) {
     let origin = Origin::speaking(|talk| {
-        echo(talk);
+        echo_messages(talk);
         talk.close();
     });
     let weir = Plan::before(&[&origin]).secure().start();
@@ -40,34 +26,5 @@ fn messages_come_back_plain_and_over_tls() {
         }
         socket.close(None).expect("the tunnel takes it");
         assert!(socket.read().is_ok_and(|message| message.is_close()));
-    }
-}
-
-/// The node's connection as a library reads it: the head again, then what follows.
-struct Replay<'a> {
-    unread: Vec<u8>,
-    talk: &'a mut Talk,
-}
-
-impl Read for Replay<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.unread.is_empty() {
-            self.unread = self.talk.read_raw();
-        }
-        let length = self.unread.len().min(buffer.len());
-        buffer[..length].copy_from_slice(&self.unread[..length]);
-        self.unread.drain(..length);
-        Ok(length)
-    }
-}
-
-impl Write for Replay<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.talk.send(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -29,6 +29,7 @@ pub(crate) use node::moody::{Mood, Moody};
 pub(crate) use node::origin::{Origin, ok, ok_with};
 pub(crate) use node::seen::{Seen, is_made_id};
 pub(crate) use node::talk::Talk;
+pub(crate) use node::websocket::echo_messages;
 pub(crate) use plan::Plan;
 pub(crate) use ports::free_port;
 pub(crate) use user::User;

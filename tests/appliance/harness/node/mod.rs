@@ -5,3 +5,4 @@ pub(super) mod origin;
 pub(super) mod seen;
 mod strict;
 pub(super) mod talk;
+pub(super) mod websocket;
