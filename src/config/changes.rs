@@ -40,6 +40,10 @@ pub fn changes(before: &Config, now: &Config) -> Changes {
     changes.extend(of_sites(before, now));
     changes.extend(of_admin(&before.admin, &now.admin));
     changes.extend(of_authorities(before, now));
+    let secrets = before.shared.as_ref().zip(now.shared.as_ref());
+    if secrets.is_some_and(|(old, new)| old.secret != new.secret) {
+        changes.push("shared: its file has another secret".to_owned());
+    }
     changes.extend(new.missing_of(&old).map(|subject| format!("{subject} removed")));
     Changes(changes)
 }

@@ -8,7 +8,7 @@ use super::model::Config;
 use super::pool::active;
 use super::pool::members::Nodes;
 use super::server::listeners::Binds;
-use super::server::{acme, admin, cluster, dns, listeners, logs, nodes, state_dir, tracing};
+use super::server::{acme, admin, cluster, dns, listeners, logs, nodes, shared, state_dir, tracing};
 use super::site::ordered::CertificateContext;
 use super::site::{SiteContext, UsedHosts};
 use super::text::errors::{Errors, Problem, Problems};
@@ -171,6 +171,7 @@ fn main_keys(files: &[Section<'_>]) -> Config {
             "metrics",
             "dns",
             "tracing",
+            "shared",
             "cluster",
             "state-dir",
             "threads",
@@ -191,6 +192,7 @@ fn main_keys(files: &[Section<'_>]) -> Config {
     config.stop_timeout = main.duration("stop-timeout");
     config.dns = dns::read(main);
     config.tracing = tracing::read(main);
+    config.shared = shared::read(main);
     config.logs = logs::read(main, &logs::DEFAULT);
     config
 }
@@ -210,6 +212,7 @@ pub(crate) fn empty() -> Config {
         metrics: None,
         dns: super::model::Dns::default(),
         tracing: None,
+        shared: None,
         cluster: None,
         acme: Vec::new(),
         listeners: Vec::new(),

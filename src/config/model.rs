@@ -20,6 +20,7 @@ mod error_page;
 mod limits;
 mod pool;
 mod route;
+mod shared;
 mod site;
 mod sticky;
 mod tracing;
@@ -42,6 +43,7 @@ pub use pool::{
     Verify,
 };
 pub use route::{Action, FixedAnswer, HeaderMatch, PathPattern, Redirect, RedirectTarget, Route, RouteTimeouts};
+pub use shared::{Shared, SharedSecret};
 pub use site::{Certificate, Known, LogTarget, Logs, Ordered, Site};
 pub use sticky::{Failback, OwnCookie, Sticky, StickyMode};
 pub use tracing::{Endpoint, Tracing};
@@ -75,6 +77,8 @@ pub struct Config {
     pub dns: Dns,
     /// Where the spans of requests go. Default: nowhere.
     pub tracing: Option<Tracing>,
+    /// What this machine has in common with others that serve the same hosts. What follows from it needs a restart to change.
+    pub shared: Option<Shared>,
     /// What the nodes' own files should say of their cluster.
     pub cluster: Option<Cluster>,
     /// The CAs that certificates are ordered from, in file order.

@@ -16,6 +16,7 @@ mod refusals;
 pub(crate) mod reload;
 pub(crate) mod run;
 mod sampling;
+pub(crate) mod shared;
 pub(crate) mod state;
 pub(crate) mod store;
 mod upkeep;

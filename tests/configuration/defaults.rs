@@ -48,6 +48,7 @@ fn around(table: &str, key: &str, line: &str) -> String {
         "" => format!("{line}\n{file}"),
         "cluster.members" => format!("[cluster]\nmembers = [{{ node = \"n\", {line} }}]\n{file}"),
         "admin" | "cluster" | "dns" | "metrics" => format!("[{table}]\n{}\n{line}\n{file}", beside(table, key)),
+        "shared" => format!("[shared]\n{line}\n{file}"),
         "tracing" => format!("[tracing]\nendpoint = \"http://127.0.0.1:4318\"\n{line}\n{file}"),
         "admin.token" => format!("[[{table}]]\nname = \"ops\"\ncredential = \"ops\"\n{line}\n{file}"),
         "admin.tls" => format!("[{table}]\nchain = \"site.crt\"\nkey = \"site.key\"\n{line}\n{file}"),

@@ -1,4 +1,4 @@
-//! Settings for the whole of Weir: listening addresses, logs, servers, DNS, and where spans go.
+//! Settings for the whole of Weir: listening addresses, logs, servers, DNS, where spans go, and what several machines share.
 
 pub(crate) mod acme;
 pub(crate) mod admin;
@@ -10,5 +10,7 @@ pub(crate) mod dns;
 pub(crate) mod listeners;
 pub(crate) mod logs;
 pub(crate) mod nodes;
+mod secret_file;
+pub(crate) mod shared;
 pub(crate) mod state_dir;
 pub(crate) mod tracing;

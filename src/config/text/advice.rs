@@ -59,6 +59,7 @@ pub(super) fn example(key: &Key) -> &'static str {
         ("cluster.members", "node") => "\"worker1\"",
         ("cluster.database", "url") => "\"jdbc:mysql://db.example.com:3306/registry\"",
         ("metrics", "bind") => "\"0.0.0.0:9181\"",
+        ("shared", "secret") => "\"/etc/weir/shared.secret\"",
         ("tracing", "endpoint") => "\"http://127.0.0.1:4318\"",
         ("acme", "directory") => "\"https://acme-v02.api.letsencrypt.org/directory\"",
         ("acme", "dns-set") => "[\"/etc/weir/dns-hook\", \"set\"]",

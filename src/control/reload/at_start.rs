@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Admin, Config, MetricsAddress, Place, Problem};
+use crate::config::{Admin, Config, MetricsAddress, Place, Problem, SharedSecret};
 
 /// What holds until the next start.
 pub(crate) struct AtStart {
@@ -10,6 +10,7 @@ pub(crate) struct AtStart {
     metrics: Option<MetricsAddress>,
     threads: usize,
     state_dir: PathBuf,
+    secret: Option<SharedSecret>,
 }
 
 impl AtStart {
@@ -20,6 +21,7 @@ impl AtStart {
             metrics: config.metrics.clone(),
             threads: config.threads,
             state_dir: config.state_dir.clone(),
+            secret: shared_secret(config).cloned(),
         }
     }
 
@@ -51,10 +53,19 @@ impl AtStart {
                 let (dir, other) = (dir.display(), now.state_dir.display());
                 (file.clone(), format!("the state directory stays {dir} and does not become {other}"))
             }),
+            (self.secret.as_ref() != shared_secret(now)).then(|| {
+                let at = now.shared.as_ref().map_or_else(|| file.clone(), |shared| shared.at.clone());
+                let whose = if self.secret.is_some() { "that of the start" } else { "this machine's own" };
+                (at, format!("the secret of sessions, cookies and tickets stays {whose}"))
+            }),
         ];
         let advice = || "restart Weir to follow (`systemctl restart weir`)".to_string();
         all.into_iter().flatten().map(|(at, what)| Problem { at, what, advice: advice() }).collect()
     }
+}
+
+fn shared_secret(config: &Config) -> Option<&SharedSecret> {
+    config.shared.as_ref()?.secret.as_ref()
 }
 
 fn address(metrics: Option<&MetricsAddress>) -> String {

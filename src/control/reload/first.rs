@@ -9,6 +9,7 @@ use crate::config::{Config, Place, Problem};
 use crate::control::changes::stored;
 use crate::control::changes::stored::StoredOrders;
 use crate::control::names::naming::Naming;
+use crate::control::shared::SharedKeys;
 use crate::control::store::state_dir::StateDir;
 use crate::observe::Observer;
 use crate::proxy::accept::sockets::{Inherited, Opened};
@@ -62,8 +63,12 @@ impl FirstGeneration {
     ) -> Result<Self, StartError> {
         let at = config.admin.at.clone();
         let problem = |what: String| StartError::Config(vec![Problem { at: at.clone(), what, advice: String::new() }]);
-        let tickets = TicketKeys::given(&handed.tickets).map_or_else(TicketKeys::random, Ok);
-        let tickets = Arc::new(tickets.map_err(problem)?);
+        let shared = SharedKeys::of(&config);
+        let tickets = match &shared {
+            Some(shared) => TicketKeys::shared(shared.tickets),
+            None => TicketKeys::given(&handed.tickets),
+        };
+        let tickets = Arc::new(tickets.map_or_else(TicketKeys::random, Ok).map_err(problem)?);
         let lasting = Lasting { tickets, challenges: Arc::default() };
         let new_secret = tls::secret().map_err(problem)?;
         let state_dir = open_state_dir(&config.state_dir);
@@ -72,7 +77,10 @@ impl FirstGeneration {
             StartError::State(vec![Problem { at, what, advice: advice.to_owned() }])
         })?;
         let new_secret = from_digits(&handed.sessions).unwrap_or(new_secret);
-        let (secret, keeps_sessions) = secret(state_dir.as_ref(), new_secret);
+        let (secret, keeps_sessions) = match shared {
+            Some(shared) => (shared.sessions, true),
+            None => secret(state_dir.as_ref(), new_secret),
+        };
         let secrets = Secrets::of(secret);
         let prepared = Prepared::new(Arc::clone(&config), None, &lasting, observer).map_err(StartError::Config)?;
         let opened = bind_new(&config, &HashSet::new(), config.threads, &mut inherited).map_err(StartError::Bind)?;

@@ -11,6 +11,7 @@ mod outages;
 mod probes;
 mod reload;
 mod sessions_kept;
+mod shared;
 mod shutdown;
 mod start;
 mod upgrade;

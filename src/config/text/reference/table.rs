@@ -34,6 +34,7 @@ pub(super) static REFERENCE: &[Key] = &[
     key("", "metrics", Form::Table(false), "off", "an address of its own for metrics"),
     key("", "dns", Form::Table(false), "see there", "which servers resolve the nodes' names"),
     key("", "tracing", Form::Table(false), "off", "where the spans of requests go"),
+    key("", "shared", Form::Table(false), "nothing", "what several machines with Weir have in common, so that each knows the clients of the others"),
     key("", "acme", Form::Table(true), "`[]`", "CAs that Weir orders the certificates of sites from, and renews them (ACME)"),
     key("", "listener", Form::Table(true), REQUIRED, "addresses and ports that Weir accepts on"),
     key("", "node", Form::Table(true), "`[]`", "server processes behind Weir"),
@@ -71,6 +72,9 @@ pub(super) static REFERENCE: &[Key] = &[
     key("tracing", "timeout", TIME, "`\"10s\"`", "how long the collector may take for one batch"),
     key("tracing", "batch-size", Form::Integer(1, 10_000), "`512`", "the most spans in one batch"),
     key("tracing", "queue", Form::Size(16 << 10, 1 << 30), "`\"4MiB\"`", "how many bytes of spans may wait; a span that finds no room is lost, and counted"),
+
+    key("shared", "secret", Form::Text("file"), "required without `credential`", "holds a secret that is the same on all machines: 16 to 1000 visible characters without blanks. The values of Weir's own cookie, the keys of learned sessions and those of TLS tickets follow from it; a change needs a restart"),
+    key("shared", "credential", Form::Text("name"), "none", "instead of `secret`: a credential that systemd gives the service (`LoadCredential=`)"),
 
     key("acme", "name", NAME, REQUIRED, "unique among them; a site names it in its `certificate`"),
     key("acme", "directory", Form::Text("URL"), REQUIRED, "where the CA tells what it offers, such as `https://acme-v02.api.letsencrypt.org/directory`"),

@@ -1,8 +1,9 @@
-//! The keys of session tickets (RFC 5077, RFC 8446 4.6.1): random, in memory alone, a new one every six hours. Those of the last six hours
-//! still open tickets. In an upgrade the next process gets them, so clients resume their sessions there.
+//! The keys of session tickets (RFC 5077, RFC 8446 4.6.1): in memory alone, a new one every six hours. Those of the last six hours still
+//! open tickets. They are random, and in an upgrade the next process gets them, so clients resume their sessions there; or they
+//! follow from a secret that several machines have, and from the time, so clients resume at all of them.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::digest;
@@ -20,11 +21,30 @@ const LIFETIME: Duration = Duration::from_secs(6 * 60 * 60);
 const NAME: usize = 16;
 
 /// The keys.
-pub(crate) struct TicketKeys(RwLock<Keys>);
+pub(crate) struct TicketKeys {
+    /// What they follow from; `None`: they are random.
+    shared: Option<[u8; 32]>,
+    keys: RwLock<Keys>,
+}
 
 struct Keys {
     current: Key,
-    previous: Option<Key>,
+    /// Those that only open: the one before, and where keys follow from the time that of a machine whose clock is ahead.
+    others: Vec<Key>,
+}
+
+impl Keys {
+    /// Those of this secret at a time since 1970.
+    fn of_time(shared: &[u8; 32], unix: Duration) -> Option<Self> {
+        let (period, into) = (unix.as_secs() / LIFETIME.as_secs(), unix.as_secs() % LIFETIME.as_secs());
+        let key = |period: u64, age: u64| {
+            let made = digest::digest(&SHA256, &[&b"weir ticket key"[..], shared, &period.to_be_bytes()].concat());
+            Key::of(made.as_ref().try_into().ok()?, Duration::from_secs(age))
+        };
+        let current = key(period, into)?;
+        let before = key(period.checked_sub(1)?, into + LIFETIME.as_secs())?;
+        Some(Self { current, others: vec![before, key(period + 1, 0)?] })
+    }
 }
 
 struct Key {
@@ -72,7 +92,13 @@ impl TicketKeys {
     /// New ones.
     pub(crate) fn random() -> Result<Self, String> {
         let current = Key::random().ok_or("no random numbers for TLS tickets")?;
-        Ok(Self(RwLock::new(Keys { current, previous: None })))
+        Ok(Self { shared: None, keys: RwLock::new(Keys { current, others: Vec::new() }) })
+    }
+
+    /// Those that follow from this secret. `None`: they cannot be made.
+    pub(crate) fn shared(secret: [u8; 32]) -> Option<Self> {
+        let keys = Keys::of_time(&secret, unix())?;
+        Some(Self { shared: Some(secret), keys: RwLock::new(keys) })
     }
 
     /// Those that another process gave. `None`: it gave none that can be read, or only old ones.
@@ -83,25 +109,37 @@ impl TicketKeys {
         };
         let mut keys = text.split(' ').map(key);
         let current = keys.next()??;
-        Some(Self(RwLock::new(Keys { current, previous: keys.next().flatten() })))
+        Some(Self { shared: None, keys: RwLock::new(Keys { current, others: keys.flatten().take(1).collect() }) })
     }
 
     /// The keys for the next process, each with its age in seconds. A secret.
     pub(crate) fn to_give(&self) -> String {
-        let keys = self.0.read();
+        let keys = self.keys.read();
         let told = |key: &Key| format!("{}:{}", key.age().as_secs(), to_digits(&key.secret));
-        [Some(&keys.current), keys.previous.as_ref()].into_iter().flatten().map(told).collect::<Vec<_>>().join(" ")
+        std::iter::once(&keys.current).chain(&keys.others).map(told).collect::<Vec<_>>().join(" ")
     }
 
-    /// Makes a new key where that is due. Without random numbers the old one stays.
+    /// Makes a new key where that is due. Where it cannot be made, the old one stays.
     fn change(&self) {
-        let mut keys = self.0.write();
-        if keys.current.age() >= LIFETIME
-            && let Some(new) = Key::random()
-        {
-            keys.previous = Some(std::mem::replace(&mut keys.current, new));
+        let mut keys = self.keys.write();
+        if keys.current.age() < LIFETIME {
+            return;
+        }
+        let next = match &self.shared {
+            Some(secret) => Keys::of_time(secret, unix()),
+            None => Key::random().map(|current| Keys { current, others: Vec::new() }),
+        };
+        let Some(next) = next else { return };
+        let before = std::mem::replace(&mut *keys, next);
+        if self.shared.is_none() {
+            keys.others.push(before.current);
         }
     }
+}
+
+/// The wall clock: that of other machines is another one, and they must agree.
+fn unix() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Nothing of the keys.
@@ -121,18 +159,18 @@ impl ProducesTickets for TicketKeys {
     }
 
     fn encrypt(&self, session: &[u8]) -> Option<Vec<u8>> {
-        if self.0.read().current.age() >= LIFETIME {
+        if self.keys.read().current.age() >= LIFETIME {
             self.change();
         }
-        self.0.read().current.seal(session)
+        self.keys.read().current.seal(session)
     }
 
     fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
         let (name, rest) = ticket.split_first_chunk::<NAME>()?;
         let (nonce, sealed) = rest.split_first_chunk()?;
-        let keys = self.0.read();
+        let keys = self.keys.read();
         let usable = |key: &&Key| key.name == *name && key.age() < 2 * LIFETIME;
-        [Some(&keys.current), keys.previous.as_ref()].into_iter().flatten().find(usable)?.open(nonce, sealed)
+        std::iter::once(&keys.current).chain(&keys.others).find(usable)?.open(nonce, sealed)
     }
 }
 
@@ -141,7 +179,7 @@ mod tests {
     use super::*;
 
     fn older(keys: &TicketKeys, by: Duration) {
-        let mut keys = keys.0.write();
+        let mut keys = keys.keys.write();
         keys.current.since = keys.current.since.checked_sub(by).expect("the machine runs for longer");
     }
 
@@ -180,6 +218,42 @@ mod tests {
         older(&keys, LIFETIME);
         assert!(keys.encrypt(b"third").is_some());
         assert_eq!((keys.decrypt(&first), keys.decrypt(&second).is_some()), (None, true));
+    }
+
+    #[test]
+    fn machines_with_one_secret_open_the_tickets_of_each_other_though_their_clocks_differ() {
+        let at = |seconds: u64| {
+            let keys = Keys::of_time(&[3; 32], Duration::from_secs(seconds)).unwrap();
+            TicketKeys { shared: Some([3; 32]), keys: RwLock::new(keys) }
+        };
+        let (six_hours, noon) = (LIFETIME.as_secs(), 80_000 * LIFETIME.as_secs());
+        let opens =
+            |seals: u64, opens: u64| at(opens).decrypt(&at(seals).keys.read().current.seal(b"session").unwrap());
+        for (seals, opened, known) in [
+            (noon, noon, true),
+            (noon, noon + six_hours - 1, true),
+            (noon - 60, noon + 60, true),
+            (noon + 60, noon - 60, true),
+            (noon, noon + six_hours + 60, true),
+            (noon, noon + 2 * six_hours, false),
+            (noon + 2 * six_hours, noon, false),
+        ] {
+            assert_eq!(opens(seals, opened).is_some(), known, "made at {seals}, opened at {opened}");
+        }
+        let (one, other) = (TicketKeys::shared([3; 32]).unwrap(), TicketKeys::shared([4; 32]).unwrap());
+        assert_eq!(other.decrypt(&one.encrypt(b"session").unwrap()), None, "another secret");
+        let next = TicketKeys::shared([3; 32]).unwrap();
+        assert!(next.decrypt(&one.encrypt(b"session").unwrap()).is_some(), "after a restart");
+    }
+
+    #[test]
+    fn keys_of_the_time_go_on_with_it() {
+        let keys = TicketKeys::shared([3; 32]).unwrap();
+        let first = keys.encrypt(b"first").unwrap();
+        older(&keys, LIFETIME);
+        // They are made anew, for the time that it is.
+        assert!(keys.encrypt(b"second").is_some() && keys.decrypt(&first).is_some());
+        assert!(keys.keys.read().current.age() < LIFETIME);
     }
 
     #[test]
