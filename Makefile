@@ -43,7 +43,7 @@ MANDIR = $(PREFIX)/share/man
 # Below man/ here, in a directory for each section there.
 MAN = $(foreach page,$(sort $(notdir $(wildcard man/*.[158]))),man$(subst .,,$(suffix $(page)))/$(page))
 # The pages of docs/ for whoever operates Weir; the others are for whoever changes it.
-PAGES = README tasks symptoms alerts configuration operations dashboard metrics api from-nginx from-haproxy wso2 performance standards
+PAGES = README tasks symptoms alerts configuration operations dashboard metrics api from-nginx from-haproxy wso2 two-balancers performance standards
 RECIPES = tomcat keycloak wso2-ei wso2-apim
 INSTALLED = $(PREFIX)/bin/weir $(UNITDIR)/weir.service $(UNITDIR)/weir-again.service $(PREFIX)/lib/sysusers.d/weir.conf \
 	$(PREFIX)/lib/tmpfiles.d/weir.conf $(SYSCTL) $(addprefix $(MANDIR)/,$(MAN)) $(SYSCONFDIR)/logrotate.d/weir \

@@ -46,6 +46,9 @@ _weir() {
             weir,events)
                 cmd="weir__subcmd__events"
                 ;;
+            weir,ha)
+                cmd="weir__subcmd__ha"
+                ;;
             weir,help)
                 cmd="weir__subcmd__help"
                 ;;
@@ -63,6 +66,9 @@ _weir() {
                 ;;
             weir,nodes)
                 cmd="weir__subcmd__nodes"
+                ;;
+            weir,ready)
+                cmd="weir__subcmd__ready"
                 ;;
             weir,reload)
                 cmd="weir__subcmd__reload"
@@ -133,6 +139,18 @@ _weir() {
             weir__subcmd__cert__subcmd__help,status)
                 cmd="weir__subcmd__cert__subcmd__help__subcmd__status"
                 ;;
+            weir__subcmd__ha,help)
+                cmd="weir__subcmd__ha__subcmd__help"
+                ;;
+            weir__subcmd__ha,keepalived)
+                cmd="weir__subcmd__ha__subcmd__keepalived"
+                ;;
+            weir__subcmd__ha__subcmd__help,help)
+                cmd="weir__subcmd__ha__subcmd__help__subcmd__help"
+                ;;
+            weir__subcmd__ha__subcmd__help,keepalived)
+                cmd="weir__subcmd__ha__subcmd__help__subcmd__keepalived"
+                ;;
             weir__subcmd__help,activate)
                 cmd="weir__subcmd__help__subcmd__activate"
                 ;;
@@ -163,6 +181,9 @@ _weir() {
             weir__subcmd__help,events)
                 cmd="weir__subcmd__help__subcmd__events"
                 ;;
+            weir__subcmd__help,ha)
+                cmd="weir__subcmd__help__subcmd__ha"
+                ;;
             weir__subcmd__help,help)
                 cmd="weir__subcmd__help__subcmd__help"
                 ;;
@@ -180,6 +201,9 @@ _weir() {
                 ;;
             weir__subcmd__help,nodes)
                 cmd="weir__subcmd__help__subcmd__nodes"
+                ;;
+            weir__subcmd__help,ready)
+                cmd="weir__subcmd__help__subcmd__ready"
                 ;;
             weir__subcmd__help,reload)
                 cmd="weir__subcmd__help__subcmd__reload"
@@ -228,6 +252,9 @@ _weir() {
                 ;;
             weir__subcmd__help__subcmd__cert,status)
                 cmd="weir__subcmd__help__subcmd__cert__subcmd__status"
+                ;;
+            weir__subcmd__help__subcmd__ha,keepalived)
+                cmd="weir__subcmd__help__subcmd__ha__subcmd__keepalived"
                 ;;
             weir__subcmd__help__subcmd__import,nginx)
                 cmd="weir__subcmd__help__subcmd__import__subcmd__nginx"
@@ -284,7 +311,7 @@ _weir() {
 
     case "${cmd}" in
         weir)
-            opts="-h -V --help --version run init import check wso2 schema demo cert status nodes sessions drain maintain activate why reload upgrade diff config events sites top bundle weight log-level completions help"
+            opts="-h -V --help --version run init import check wso2 schema demo cert status ready ha nodes sessions drain maintain activate why reload upgrade diff config events sites top bundle weight log-level completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -925,8 +952,110 @@ _weir() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        weir__subcmd__ha)
+            opts="-h --help keepalived help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__ha__subcmd__help)
+            opts="keepalived help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__ha__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__ha__subcmd__help__subcmd__keepalived)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__ha__subcmd__keepalived)
+            opts="-h --vip --peer --prefer --address --interface --id --user --site --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --vip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --peer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --prefer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interface)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --site)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         weir__subcmd__help)
-            opts="run init import check wso2 schema demo cert status nodes sessions drain maintain activate why reload upgrade diff config events sites top bundle weight log-level completions help"
+            opts="run init import check wso2 schema demo cert status ready ha nodes sessions drain maintain activate why reload upgrade diff config events sites top bundle weight log-level completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1149,6 +1278,34 @@ _weir() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        weir__subcmd__help__subcmd__ha)
+            opts="keepalived"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__help__subcmd__ha__subcmd__keepalived)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         weir__subcmd__help__subcmd__help)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1234,6 +1391,20 @@ _weir() {
             return 0
             ;;
         weir__subcmd__help__subcmd__nodes)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__help__subcmd__ready)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1706,6 +1877,60 @@ _weir() {
                 return 0
             fi
             case "${prev}" in
+                --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__ready)
+            opts="-c -h --site --pool --timeout --admin --token-file --ca --cert --key --config --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --site)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod config_file;
 mod demo;
+mod ha;
 mod import;
 mod init;
 mod output;
@@ -20,7 +21,7 @@ use std::time::SystemTime;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use self::admin::show::{bundle, configuration, events, sites, top};
+use self::admin::show::{bundle, configuration, events, ready, sites, top};
 use self::admin::{AdminArgs, names, operate, status, why};
 use self::config_file::ConfigFile;
 use crate::app;
@@ -64,6 +65,11 @@ enum Command {
     Cert(cert::Cert),
     /// Show what a running Weir is doing
     Status(AdminArgs),
+    /// Tell whether a running Weir can serve, by the exit code: for keepalived and scripts
+    Ready(ready::Ready),
+    /// Write what another program needs so that two machines serve as one
+    #[command(subcommand)]
+    Ha(ha::Ha),
     /// Show the nodes of every pool, active or passive and why
     Nodes(AdminArgs),
     /// Show the learned sessions of every pool
@@ -130,6 +136,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Demo(options) => demo::run(&options),
         Command::Cert(cert) => i32::from(cert.run(SystemTime::now(), &mut std::io::stdout(), &mut std::io::stderr())),
         Command::Status(args) => status::status(&args),
+        Command::Ready(asked) => ready::ready(&asked),
+        Command::Ha(ha) => ha.run(),
         Command::Nodes(args) => status::nodes(&args),
         Command::Sessions(args) => status::sessions(&args),
         Command::Drain(drain) => operate::drain(&drain),

@@ -70,6 +70,7 @@ impl Files {
         }
         fs::write(directory.join("certs/partners.crl"), LIST).unwrap();
         fs::write(directory.join("eab.key"), "c2l4dGVlbiBieXRlcyBvciBtb3Jl\n").unwrap();
+        fs::write(directory.join("shared.secret"), "0".repeat(64)).unwrap();
         for page in ["403.json", "soon.html", "sorry.html"] {
             fs::write(directory.join("pages").join(page), "\n").unwrap();
         }

@@ -219,12 +219,13 @@ impl Drop for Machine {
 
 /// Where a page gives no file, that of the service is meant. The demo has made certificates already. It knows no
 /// tokens, so of commands with one only the options are tried. What would never end is ended as by Ctrl-C. Nobody is there
-/// to answer questions, and the guide's addresses must not be asked from here; what `weir init` writes has a place of its own.
+/// to answer questions, the guide's addresses must not be asked from here, and no interface has them; what `weir init` writes has a place of its own.
 const WEIR: &str = r#"
 case "$*" in
     *"--config "*|*" -c "*) ;;
     check|"check "*) shift; set -- check --config "$ROOT/etc/weir/weir.toml" "$@" ;;
     "cert create "*) set -- "$@" --force ;;
+    "ha keepalived "*) set -- "$@" --address 10.0.0.10 --interface eth0 ;;
     init) set -- init --yes --worker 10.0.0.3 --worker 10.0.0.4 --manager 10.0.0.2 ;;
     *"--token-file "*) exec BINARY "$@" --help ;;
 esac

@@ -28,8 +28,8 @@ pub(crate) const STAND_INS: &[(&str, &str, &str)] = &[
     ),
     (
         "apt",
-        "nothing is installed: only this repository's package may be named",
-        r#"case "$1 $2" in "install ./target/debian/weir_"*|"install --allow-downgrades"|"remove weir"|"purge weir"|"update ") ;; *) exit 64;; esac"#,
+        "nothing is installed: only this repository's package and keepalived may be named",
+        r#"case "$1 $2" in "install keepalived") mkdir -p "$ROOT/etc/keepalived";; "install ./target/debian/weir_"*|"install --allow-downgrades"|"remove weir"|"purge weir"|"update ") ;; *) exit 64;; esac"#,
     ),
     (
         "dpkg",
@@ -101,6 +101,6 @@ verb=$1; shift
 [ "$1" = --now ] && shift
 case "$verb $1" in
     "reload weir") exec weir reload ;;
-    "--failed "*|"restart systemd-sysctl"|"restart keepalived"|"daemon-reload ") exit 0 ;;
+    "--failed "*|"restart systemd-sysctl"|"restart keepalived"|"enable keepalived"|"stop keepalived"|"daemon-reload ") exit 0 ;;
 esac
 case $verb in start|stop|restart|status|enable|disable|edit|is-active) [ -f "$REPOSITORY/systemd/$1.service" ] ;; *) exit 64 ;; esac"#;

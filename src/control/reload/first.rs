@@ -9,7 +9,7 @@ use crate::config::{Config, Place, Problem};
 use crate::control::changes::stored;
 use crate::control::changes::stored::StoredOrders;
 use crate::control::names::naming::Naming;
-use crate::control::shared::SharedKeys;
+use crate::control::shared::keys::SharedKeys;
 use crate::control::store::state_dir::StateDir;
 use crate::observe::Observer;
 use crate::proxy::accept::sockets::{Inherited, Opened};
