@@ -79,7 +79,7 @@ fn readiness_is_told_of_a_pool_or_a_site() {
     dead.stop();
     let nothing = "[[pool]]\nname = \"dead\"\nnodes = [\"n2\"]\nport = 1\n[pool.health]\nfall = 1\nprobes = [{ kind = \"tcp\" }]\n\
         [[site]]\nname = \"closed\"\nlistener = \"http\"\nhosts = [\"closed.test\"]\npool = \"dead\"\n";
-    let weir = Plan::before(&[&good, &dead]).more(nothing).start();
+    let mut weir = Plan::before(&[&good, &dead]).more(nothing).start();
     eventually("the node is known to be dead", || weir.state("dead", "n2") == "passive unhealthy");
     for (asked, status, told) in [
         ("", 200, "no active node in: dead\n"),
@@ -95,6 +95,41 @@ fn readiness_is_told_of_a_pool_or_a_site() {
         let answer = weir.ask_admin(&format!("/readyz{asked}"));
         assert_eq!((answer.status, answer.text().as_str()), (status, told), "{asked}");
     }
+    // What keepalived runs.
+    for (words, code, told) in [
+        (&["ready"][..], 0, "ready, but no active node in: dead\n"),
+        (&["ready", "--pool", "app"], 0, "ready\n"),
+        (&["ready", "--pool", "app", "--site", "closed"], 1, "weir: not ready: no active node in: dead\n"),
+        (
+            &["ready", "--site", "open"],
+            1,
+            "weir: not ready: there is no site \"open\"; `weir config` shows those that run\n",
+        ),
+        (
+            &["ready", "--site", "closed", "--json"],
+            1,
+            "{\n  \"ready\": false,\n  \"said\": \"no active node in: dead\"\n}\n",
+        ),
+    ] {
+        let said = weir.command(words);
+        assert_eq!((said.code, said.out.clone() + &said.err), (Some(code), told.to_owned()), "{words:?}");
+    }
+    assert_eq!(weir.stop(), Some(0));
+    let said = weir.command(&["ready"]);
+    assert!(said.code == Some(1) && said.err.starts_with("weir: not ready: cannot reach Weir at "), "{said:?}");
+}
+
+/// It must not keep keepalived waiting.
+#[test]
+fn a_weir_that_stands_still_is_not_ready_after_a_second() {
+    let origin = Origin::named("a");
+    let weir = Appliance::in_front_of(&[&origin]);
+    weir.signal(Signal::STOP);
+    let (asked, said) = (Instant::now(), weir.command(&["ready"]));
+    let took = asked.elapsed();
+    weir.signal(Signal::CONT);
+    assert!(said.code == Some(1) && said.err.contains("no answer from") && said.err.contains("within 1 s"), "{said:?}");
+    assert!(took < Duration::from_secs(4), "{took:?}");
 }
 
 #[test]
