@@ -122,6 +122,8 @@ pub struct Listener {
     pub name: Arc<str>,
     /// Unique among listeners.
     pub bind: SocketAddr,
+    /// Whether it listens on its address also while this machine does not have it. Default false.
+    pub free_bind: bool,
     /// `Some` for TLS.
     pub tls: Option<ListenerTls>,
     /// Whether HTTP/2 is offered by ALPN on a TLS listener. Default true. Not used on a plain listener.

@@ -1,6 +1,5 @@
 //! What happens: nodes turn bad and well, operators order, the configuration changes.
 
-use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use std::rc::Rc;
@@ -49,30 +48,55 @@ impl Settings {
     }
 
     pub(super) fn write(&self, world: &World, path: &Path) {
-        let mut text = format!(
-            "state-dir = \"state\"\naccess-log = \"off\"\nerror-log = \"off\"\nthreads = 2\n[admin]\nbind = \"{}\"\nsocket = \"off\"\n[[listener]]\nname = \"http\"\nbind = \"{}\"\n",
-            world.admin(),
-            world.listener()
-        );
         let nodes = if self.last_node { NODES } else { NODES - 1 };
-        for node in 0..nodes {
-            let _ = writeln!(text, "[[node]]\nname = \"n{node}\"\naddress = \"{}\"", world.of_node(node).ip());
-        }
-        let names: Vec<_> = (1..nodes).map(|node| format!("\"n{node}\"")).collect();
-        let most = self.most.map(|most| format!("max-requests = {most}\nqueue = {{ size = 100, wait = \"20s\" }}\n"));
-        let slow_start = if self.slow_start { "slow-start = \"10s\"\n" } else { "" };
-        let _ = writeln!(
-            text,
-            "[[pool]]\nname = \"esb\"\nport = {PORT}\ntries = 4\nbalance = \"{}\"\n{}{slow_start}nodes = [{{ node = \"n0\", weight = {} }}, {}]\n\
-             sticky = {{ mode = \"learn\", cookie = \"JSESSIONID\" }}\n\
-             health = {{ interval = \"1s\", timeout = \"500ms\", patience = \"4s\", rise = 2, fall = 3, probes = [{{ kind = \"http\", path = \"/probe\" }}] }}\n\
-             eject = {{ failures = 3, within = \"30s\", for = \"5s\", max-for = \"20s\" }}\n\
-             timeouts = {{ connect = \"1s\", read = \"3s\" }}\n\
-             [[site]]\nname = \"esb\"\nlistener = \"http\"\nhosts = [\"esb\"]\npool = \"esb\"",
-            self.balance,
-            most.unwrap_or_default(),
-            self.weight,
-            names.join(", ")
+        let node = |node| format!("[[node]]\nname = \"n{node}\"\naddress = \"{}\"\n", world.of_node(node).ip());
+        let others: Vec<_> = (1..nodes).map(|node| format!("\"n{node}\"")).collect();
+        let most = self.most.map(|most| format!("max-requests = {most}\nqueue = {{ size = 100, wait = \"20s\" }}"));
+        let text = format!(
+            r#"
+state-dir = "state"
+access-log = "off"
+error-log = "off"
+threads = 2
+[admin]
+bind = "{admin}"
+socket = "off"
+[[listener]]
+name = "http"
+bind = "{listener}"
+{nodes}
+[[pool]]
+name = "esb"
+port = {PORT}
+nodes = [{{ node = "n0", weight = {weight} }}, {others}]
+tries = {NODES}
+balance = "{balance}"
+slow-start = "{slow_start}"
+sticky = {{ mode = "learn", cookie = "JSESSIONID" }}
+eject = {{ failures = 3, within = "30s", for = "5s", max-for = "20s" }}
+timeouts = {{ connect = "1s", read = "3s" }}
+{most}
+[pool.health]
+interval = "1s"
+timeout = "500ms"
+patience = "4s"
+rise = 2
+fall = 3
+probes = [{{ kind = "http", path = "/probe" }}]
+[[site]]
+name = "esb"
+listener = "http"
+hosts = ["esb"]
+pool = "esb"
+"#,
+            admin = world.admin(),
+            listener = world.listener(),
+            nodes = (0..nodes).map(node).collect::<String>(),
+            weight = self.weight,
+            others = others.join(", "),
+            balance = self.balance,
+            slow_start = if self.slow_start { "10s" } else { "0s" },
+            most = most.unwrap_or_default(),
         );
         fs::write(path, text).expect("a configuration");
     }

@@ -13,8 +13,9 @@ use std::cell::{Cell, RefCell};
 use std::env;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -31,11 +32,15 @@ use super::signals::Signals;
 use crate::config;
 use crate::control::admin_sockets::{AdminGiven, bind_admin};
 use crate::control::names::naming::Naming;
+use crate::control::operators::all_members;
 use crate::control::reload::first::{FirstGeneration, HandedSecrets};
 use crate::control::state::Control;
 use crate::observe::Observer;
 use crate::proxy::accept::sockets::Inherited;
 use crate::proxy::worker::Shared;
+use crate::traffic::pool::Pool;
+use crate::traffic::pool::member::Member;
+use crate::traffic::pool::state::State;
 
 /// How many seeds are run.
 const SEEDS: u64 = 40;
@@ -177,7 +182,7 @@ async fn two_minutes(seed: u64) -> (Judge, Weak<Shared>) {
     world.nodes.iter().for_each(Node::listen);
     let (control, running) = start(&path).await;
     let shared = Arc::downgrade(&control.shared);
-    while !control.accepts.load(std::sync::atomic::Ordering::Relaxed) {
+    while !control.accepts.load(Ordering::Relaxed) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let clients: Vec<_> = (0..CLIENTS)
@@ -197,7 +202,7 @@ async fn two_minutes(seed: u64) -> (Judge, Weak<Shared>) {
 }
 
 /// A Weir on this thread, which runs until SIGTERM.
-async fn start(path: &std::path::Path) -> (Arc<Control>, JoinHandle<()>) {
+async fn start(path: &Path) -> (Arc<Control>, JoinHandle<()>) {
     let signals = Signals::new().expect("signals");
     let config = Arc::new(config::load(path).unwrap_or_else(|errors| panic!("{}", errors.render(false))));
     let observer = Observer::start("simulated").expect("a thread for logs");
@@ -215,28 +220,19 @@ async fn start(path: &std::path::Path) -> (Arc<Control>, JoinHandle<()>) {
     (control, running)
 }
 
-/// Nobody asks, and nothing is left: no request that runs or waits, no generation before.
+/// All nodes serve; and while nobody asks, nothing is left: no request that runs or waits, no generation of before.
 async fn rests(world: &Rc<World>, control: &Arc<Control>) {
     let generation = control.current.load_full();
-    for (pool, member) in generation.snapshot.pools.iter().flat_map(|pool| pool.members.iter().map(move |m| (pool, m)))
-    {
-        let (state, name) = (member.state.state(), &member.node);
-        if state != crate::traffic::pool::state::State::Active {
-            world.saw(Seen::Wrong(format!("{name} is {state:?} in {} after all was well for {REST:?}", pool.name())));
-        }
+    let told = |pool: &Pool, member: &Member| format!("{} in {}", member.node, pool.name());
+    for (pool, member) in all_members(&generation).filter(|(_, member)| member.state.state() != State::Active) {
+        let (told, state) = (told(pool, member), member.state.state());
+        world.saw(Seen::Wrong(format!("{told} is {state:?} after all was well for {REST:?}")));
     }
     world.pause.set(true);
     tokio::time::sleep(Duration::from_secs(10)).await;
-    for (pool, member) in generation.snapshot.pools.iter().flat_map(|pool| pool.members.iter().map(move |m| (pool, m)))
-    {
-        let running = member.load.in_flight();
-        if running != 0 {
-            world.saw(Seen::Wrong(format!(
-                "{} has {running} requests in {}, and nobody asks",
-                member.node,
-                pool.name()
-            )));
-        }
+    for (pool, member) in all_members(&generation).filter(|(_, member)| member.load.in_flight() != 0) {
+        let (told, running) = (told(pool, member), member.load.in_flight());
+        world.saw(Seen::Wrong(format!("{told} has {running} requests, and nobody asks")));
     }
     drop(generation);
     let left = control.left.lock().len();

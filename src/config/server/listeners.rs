@@ -38,6 +38,7 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, binds: &mut Binds) -> 
     Listener {
         name,
         bind: bind.unwrap_or(ADMIN),
+        free_bind: section.flag("free-bind"),
         tls,
         http2: section.flag("http2"),
         handshake_timeout: section.duration("handshake-timeout"),

@@ -18,7 +18,7 @@ pub(super) fn bind_new(
     let mut ours = bound.clone();
     for listener in config.listeners.iter().filter(|listener| !bound.contains(&listener.bind)) {
         let beside = ours.iter().any(|address| address.port() == listener.bind.port());
-        match Opened::bind(listener.bind, threads, beside, inherited) {
+        match Opened::bind(listener, threads, beside, inherited) {
             Ok(opened) => {
                 ours.insert(listener.bind);
                 all.push(opened);
@@ -57,7 +57,7 @@ fn bind_advice(error: &io::Error, address: SocketAddr) -> String {
             "ports below 1024 need CAP_NET_BIND_SERVICE, which weir.service gives; or choose a higher port".to_string()
         }
         io::ErrorKind::AddrNotAvailable => format!(
-            "no interface of this machine has the address {}; where it comes and goes (VRRP), bind 0.0.0.0, or set net.ipv4.ip_nonlocal_bind = 1",
+            "no interface of this machine has the address {}; where it comes and goes (VRRP), bind 0.0.0.0, or write free-bind = true",
             address.ip()
         ),
         _ => String::new(),

@@ -10,6 +10,8 @@ use std::os::fd::AsFd;
 use listenfd::ListenFd;
 use socket2::{Domain, SockFilter, SockRef, Socket, Type};
 
+use crate::config::Listener;
+
 /// The number of connections that the kernel queues for a socket before Weir accepts them.
 const BACKLOG: i32 = 4096;
 
@@ -35,6 +37,8 @@ pub(crate) struct Opened {
     pub(crate) sockets: Vec<TcpListener>,
     /// Whether this Weir listens on the same port of another address.
     beside: bool,
+    /// Whether this machine need not have the address.
+    free: bool,
 }
 
 /// How systemd names the sockets that Weir gives it to keep. It goes before the address.
@@ -81,11 +85,11 @@ impl Inherited {
     }
 
     /// The sockets of this address, at least one for each thread. `None` where none was inherited.
-    fn take(&mut self, address: SocketAddr, threads: usize) -> Option<io::Result<Vec<TcpListener>>> {
-        let mut sockets = self.sockets.remove(&address)?;
+    fn take(&mut self, listener: &Listener, threads: usize) -> Option<io::Result<Vec<TcpListener>>> {
+        let mut sockets = self.sockets.remove(&listener.bind)?;
         let more = (sockets.len()..threads).map(|number| {
             // Another thread's own socket, as at a start. Where who made the first does not allow it, threads share one.
-            bound(address, true).or_else(|_| sockets[number % sockets.len()].try_clone())
+            bound(listener.bind, true, listener.free_bind).or_else(|_| sockets[number % sockets.len()].try_clone())
         });
         let more: io::Result<Vec<_>> = more.collect();
         Some(more.map(|more| {
@@ -108,7 +112,7 @@ pub(crate) fn kept_name(address: SocketAddr) -> String {
 impl Opened {
     /// Those that listen already.
     pub(crate) const fn listening(address: SocketAddr, sockets: Vec<TcpListener>) -> Self {
-        Self { address, sockets, beside: true }
+        Self { address, sockets, beside: true, free: false }
     }
 
     /// Binds a socket for each thread, which does not listen yet, or takes those that were inherited: they listen already.
@@ -116,19 +120,20 @@ impl Opened {
     /// An address that any process listens on is refused, also when that process is a second Weir. With `beside` this check
     /// is left out: this Weir then has the same port of another address.
     pub(crate) fn bind(
-        address: SocketAddr,
+        listener: &Listener,
         threads: usize,
         beside: bool,
         inherited: &mut Inherited,
     ) -> io::Result<Self> {
-        if let Some(sockets) = inherited.take(address, threads) {
-            return Ok(Self { address, sockets: sockets?, beside });
+        let (address, free) = (listener.bind, listener.free_bind);
+        if let Some(sockets) = inherited.take(listener, threads) {
+            return Ok(Self { address, sockets: sockets?, beside, free });
         }
         if !beside {
-            refuse_shared(address)?;
+            refuse_shared(address, free)?;
         }
-        let sockets: io::Result<_> = (0..threads).map(|_| bound(address, true)).collect();
-        Ok(Self { address, sockets: sockets?, beside })
+        let sockets: io::Result<_> = (0..threads).map(|_| bound(address, true, free)).collect();
+        Ok(Self { address, sockets: sockets?, beside, free })
     }
 
     /// Lets clients connect. They wait until a thread accepts. Fails where another process has begun to listen there since
@@ -136,7 +141,7 @@ impl Opened {
     pub(crate) fn listen(&self) -> io::Result<()> {
         let listens = |socket: &TcpListener| SockRef::from(socket).is_listener().unwrap_or(false);
         if !self.beside && !self.sockets.iter().any(listens) {
-            refuse_shared(self.address)?;
+            refuse_shared(self.address, self.free)?;
         }
         self.sockets.iter().try_for_each(|socket| SockRef::from(socket).listen(BACKLOG))
     }
@@ -148,11 +153,11 @@ pub(super) fn let_nobody_in(socket: &impl AsFd) -> io::Result<()> {
 }
 
 /// With SO_REUSEPORT alone two Weirs of one user would share a port without an error.
-fn refuse_shared(address: SocketAddr) -> io::Result<()> {
-    bound(address, false).map(drop)
+fn refuse_shared(address: SocketAddr, free: bool) -> io::Result<()> {
+    bound(address, false, free).map(drop)
 }
 
-fn bound(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+fn bound(address: SocketAddr, shared: bool, free: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
@@ -161,6 +166,10 @@ fn bound(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         // As nginx does by default: [::]:80 and 0.0.0.0:80 are two listeners.
         socket.set_only_v6(true)?;
+    }
+    if free {
+        // ip(7), IP_FREEBIND: packets come once the machine has the address.
+        if address.is_ipv6() { socket.set_freebind_v6(true)? } else { socket.set_freebind_v4(true)? }
     }
     socket.bind(&address.into())?;
     socket.set_nonblocking(true)?;

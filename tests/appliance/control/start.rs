@@ -73,6 +73,21 @@ fn who_comes_second_to_a_port_does_not_share_it() {
     drop(other);
 }
 
+/// Of two machines that share an address one does not have it.
+#[test]
+fn an_address_that_comes_later_is_listened_on_where_that_is_wanted() {
+    let origin = Origin::named("a");
+    let elsewhere = "[[listener]]\nname = \"elsewhere\"\nbind = \"192.0.2.77:$https\"\n";
+    let site = "[[site]]\nname = \"other\"\nlistener = \"elsewhere\"\ndefault = true\npool = \"app\"\n";
+    let mut refused = Plan::before(&[&origin]).more(&format!("{elsewhere}{site}")).begin();
+    assert_eq!(refused.exit_code(), Some(1));
+    let said = "no interface of this machine has the address 192.0.2.77; where it comes and goes (VRRP)";
+    assert!(refused.journal().contains(said), "{}", refused.journal());
+    let weir = Plan::before(&[&origin]).more(&format!("{elsewhere}free-bind = true\n{site}")).start();
+    assert_eq!(weir.get("/").status, 200);
+    assert!(weir.command(&["status"]).out.contains("192.0.2.77"));
+}
+
 #[test]
 fn readiness_is_told_of_a_pool_or_a_site() {
     let [good, dead] = [Origin::named("a"), Origin::named("b")];

@@ -93,6 +93,7 @@ pub(super) static REFERENCE: &[Key] = &[
 
     key("listener", "name", NAME, REQUIRED, "unique among listeners"),
     key("listener", "bind", Form::Text("address:port"), REQUIRED, "`\"0.0.0.0:80\"` for all of IPv4, `\"[::]:80\"` for all of IPv6"),
+    key("listener", "free-bind", Form::Flag, "`false`", "listen on the address of `bind` also while this machine does not have it, as one that keepalived moves (`FreeBind=` of systemd); otherwise it is an error, since most such addresses are mistyped"),
     key("listener", "tls", Form::Table(false), "plain", "if this table is written, even empty, the listener speaks TLS"),
     key("listener", "http2", Form::Flag, "`true`", "offer HTTP/2 on a TLS listener"),
     key("listener", "handshake-timeout", TIME, "`\"10s\"`", "limit for a whole TLS handshake"),
