@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Admin, Config, MetricsAddress, Place, Problem, SharedSecret};
+use crate::config::{Admin, Config, MetricsAddress, Place, Problem};
+use crate::control::shared::keys::SharedKeys;
 
 /// What holds until the next start.
 pub(crate) struct AtStart {
@@ -10,18 +11,22 @@ pub(crate) struct AtStart {
     metrics: Option<MetricsAddress>,
     threads: usize,
     state_dir: PathBuf,
-    secret: Option<SharedSecret>,
+    /// That of sessions.
+    secret: [u8; 32],
+    /// Whether it is that of `[shared]`.
+    is_shared: bool,
 }
 
 impl AtStart {
-    /// Of the configuration that the start has.
-    pub(in crate::control) fn of(config: &Config) -> Self {
+    /// Of the configuration that the start has, and the secret of sessions that it took.
+    pub(in crate::control) fn of(config: &Config, secret: [u8; 32]) -> Self {
         Self {
             admin: config.admin.clone(),
             metrics: config.metrics.clone(),
             threads: config.threads,
             state_dir: config.state_dir.clone(),
-            secret: shared_secret(config).cloned(),
+            secret,
+            is_shared: SharedKeys::of(config).is_some_and(|shared| shared.sessions == secret),
         }
     }
 
@@ -53,19 +58,15 @@ impl AtStart {
                 let (dir, other) = (dir.display(), now.state_dir.display());
                 (file.clone(), format!("the state directory stays {dir} and does not become {other}"))
             }),
-            (self.secret.as_ref() != shared_secret(now)).then(|| {
+            SharedKeys::of(now).map_or(self.is_shared, |shared| shared.sessions != self.secret).then(|| {
                 let at = now.shared.as_ref().map_or_else(|| file.clone(), |shared| shared.at.clone());
-                let whose = if self.secret.is_some() { "that of the start" } else { "this machine's own" };
+                let whose = if self.is_shared { "the one that it was" } else { "this machine's own" };
                 (at, format!("the secret of sessions, cookies and tickets stays {whose}"))
             }),
         ];
         let advice = || "restart Weir to follow (`systemctl restart weir`)".to_string();
         all.into_iter().flatten().map(|(at, what)| Problem { at, what, advice: advice() }).collect()
     }
-}
-
-fn shared_secret(config: &Config) -> Option<&SharedSecret> {
-    config.shared.as_ref()?.secret.as_ref()
 }
 
 fn address(metrics: Option<&MetricsAddress>) -> String {

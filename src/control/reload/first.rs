@@ -43,7 +43,7 @@ pub(crate) enum StartError {
 pub(crate) struct FirstGeneration {
     pub(crate) generation: Arc<Generation>,
     pub(crate) lasting: Lasting,
-    pub(super) secret: [u8; 32],
+    pub(in crate::control) secret: [u8; 32],
     pub(crate) state_dir: Option<StateDir>,
     pub(crate) stored: StoredOrders,
     pub(crate) keeps_sessions: bool,
@@ -76,11 +76,12 @@ impl FirstGeneration {
             let at = Place { line: 0, ..at.clone() };
             StartError::State(vec![Problem { at, what, advice: advice.to_owned() }])
         })?;
-        let new_secret = from_digits(&handed.sessions).unwrap_or(new_secret);
-        let (secret, keeps_sessions) = match shared {
+        let handed = from_digits(&handed.sessions);
+        let of_start = match shared {
             Some(shared) => (shared.sessions, true),
-            None => secret(state_dir.as_ref(), new_secret),
+            None => secret(state_dir.as_ref(), handed.unwrap_or(new_secret)),
         };
+        let (secret, keeps_sessions) = going_on(of_start, handed);
         let secrets = Secrets::of(secret);
         let prepared = Prepared::new(Arc::clone(&config), None, &lasting, observer).map_err(StartError::Config)?;
         let opened = bind_new(&config, &HashSet::new(), config.threads, &mut inherited).map_err(StartError::Bind)?;
@@ -102,7 +103,21 @@ fn open_state_dir(path: &Path) -> Option<StateDir> {
     StateDir::open(path).inspect_err(|error| log::error!("state-dir: {error}: nothing is kept over a restart")).ok()
 }
 
-/// The secret of this process, and whether sessions may be stored. Stored sessions and cookies can be used only with
+/// The process before gives its sessions with its secret: both are used until a restart. Sessions that the next start could not
+/// find are not stored.
+fn going_on(of_start: ([u8; 32], bool), handed: Option<[u8; 32]>) -> ([u8; 32], bool) {
+    match handed.filter(|handed| *handed != of_start.0) {
+        None => of_start,
+        Some(handed) => {
+            log::warn!(
+                "the secret of sessions and cookies stays that of the process before, since an upgrade forgets none; a restart takes the other one"
+            );
+            (handed, false)
+        }
+    }
+}
+
+/// The secret of a process that starts, and whether sessions may be stored. Stored sessions and cookies can be used only with
 /// the secret they were made with. If that cannot be read now, the stored sessions stay as they are for a later start.
 fn secret(dir: Option<&StateDir>, new_secret: [u8; 32]) -> ([u8; 32], bool) {
     let kept = dir.map_or(Ok(new_secret), |dir| dir.secret(new_secret));

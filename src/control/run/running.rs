@@ -86,7 +86,7 @@ impl Running {
         let (to_upgrade, upgrade_requests) = mpsc::channel(1);
         let control = Arc::new(Control {
             shared,
-            at_start: AtStart::of(config),
+            at_start: AtStart::of(config, first.secret),
             accepts: AtomicBool::new(false),
             changing: Mutex::default(),
             orders: Mutex::new(orders),

@@ -89,7 +89,7 @@ fn a_secret_that_changes_waits_for_the_next_start_and_that_is_said() {
     let mut weir = machine(&nodes, &desk.secret("same", SECRET));
     let (cookie, node) = own_cookie(&weir);
     desk.secret("same", &SECRET.replace('3', "4"));
-    let said = "the secret of sessions, cookies and tickets stays that of the start; restart Weir to follow";
+    let said = "the secret of sessions, cookies and tickets stays the one that it was; restart Weir to follow";
     // Nobody orders a reload: the file is followed.
     eventually(said, || weir.journal().contains(said));
     assert_eq!(with_cookie(&weir, &cookie), (node.clone(), false));
@@ -101,4 +101,26 @@ fn a_secret_that_changes_waits_for_the_next_start_and_that_is_said() {
     weir.stop();
     weir.start_again();
     assert_eq!(with_cookie(&weir, &cookie), (node, false));
+}
+
+/// What a restart would forget, an upgrade does not.
+#[test]
+fn an_upgrade_keeps_the_secret_of_the_process_before() {
+    let (desk, nodes) = (Desk::new(), nodes());
+    let mut weir = machine(&nodes, "");
+    let (cookie, node) = own_cookie(&weir);
+    let shared = desk.secret("same", SECRET);
+    weir.edit(|text| format!("{text}\n{shared}\n"));
+    let said: serde_json::Value = serde_json::from_str(&weir.command(&["upgrade", "--json"]).out).expect("JSON");
+    let next = said["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).expect("the new process");
+    assert_eq!(weir.exit_code(), Some(0));
+    weir.belongs_to(next);
+    assert_eq!(with_cookie(&weir, &cookie), (node, false));
+    let told = "stays that of the process before, since an upgrade forgets none";
+    assert!(weir.journal().contains(told), "{}", weir.journal());
+    weir.reload();
+    assert!(weir.journal().contains("tickets stays this machine's own; restart Weir"), "{}", weir.journal());
+    weir.stop();
+    weir.start_again();
+    assert!(with_cookie(&weir, &cookie).1, "it is of the secret of before");
 }
