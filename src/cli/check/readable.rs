@@ -63,6 +63,8 @@ impl User {
         found.extend(self.logs(&main, &config.logs));
         let tokens = config.admin.tokens.iter();
         found.extend(tokens.filter_map(|token| self.problem(&token.at, token.file.as_ref()?, READ)));
+        let shared = config.shared.iter();
+        found.extend(shared.filter_map(|shared| self.problem(&shared.at, shared.file.as_ref()?, READ)));
         let admin = config.admin.tls.iter().flat_map(|tls| [&tls.certificate.chain, &tls.certificate.key]);
         found.extend(admin.filter_map(|file| self.problem(&config.admin.at, file, READ)));
         for site in &config.sites {

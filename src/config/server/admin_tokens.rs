@@ -21,9 +21,6 @@ pub(super) fn read(admin: &Section<'_>) -> Vec<AdminToken> {
 fn one(section: &Section<'_>, name: Arc<str>, known: &mut HashMap<[u8; 32], Arc<str>>) -> AdminToken {
     let may = section.choice("may").unwrap_or_default();
     let place = SecretFile::of(section, "file", "token");
-    if !section.has("file") && !section.has("credential") {
-        section.required("file");
-    }
     let found = place.read(section, "token").and_then(|token| digest(&SHA256, &token).as_ref().try_into().ok());
     if let Some(other) = found.and_then(|found| known.insert(found, Arc::clone(&name))) {
         let key = place.key;

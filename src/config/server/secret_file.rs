@@ -30,6 +30,9 @@ pub(super) struct SecretFile {
 impl SecretFile {
     /// Of a table that has the file in this key, or else a `credential`. `what` is in it, such as `token`.
     pub(super) fn of(section: &Section<'_>, key: &'static str, what: &str) -> Self {
+        if !section.has("credential") {
+            section.required(key);
+        }
         let file = section.text(key);
         if file.as_ref().is_some_and(|text| seems_a_token(text.text)) {
             let said = format!("{key}: this seems to be a {what} itself, and the path of a file with one belongs here");

@@ -10,9 +10,6 @@ use crate::config::text::section::Section;
 pub(crate) fn read(main: &Section<'_>) -> Option<Shared> {
     let section = main.section("shared", "shared")?;
     let place = SecretFile::of(&section, "secret", "secret");
-    if !section.has("secret") && !section.has("credential") {
-        section.required("secret");
-    }
     let secret = place.read(&section, "secret").and_then(|word| digest(&SHA256, &word).as_ref().try_into().ok());
     Some(Shared { secret: secret.map(SharedSecret), file: place.file, at: section.at() })
 }
