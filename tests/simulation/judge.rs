@@ -194,19 +194,20 @@ impl Judge {
 
     /// Whether a mood of this kind was on at some time between these.
     fn was(&self, node: usize, kind: fn(Mood) -> bool, from: u64, to: u64) -> bool {
-        let changes = self.0.iter().filter_map(|(at, seen)| match seen {
-            Seen::Mood(of, mood) if *of == node => Some((*at, *mood)),
-            _ => None,
-        });
-        at_some_time(changes, Mood::Well, from, to).any(kind)
+        self.moods(node, from, to).any(kind)
     }
 
     fn is_noticed_since(&self, node: usize, from: u64, to: u64) -> bool {
-        let changes = self.0.iter().filter_map(|(at, seen)| match seen {
+        self.moods(node, from, to).all(Mood::is_noticed)
+    }
+
+    /// The moods of the node between these times.
+    fn moods(&self, node: usize, from: u64, to: u64) -> impl Iterator<Item = Mood> {
+        let changes = self.0.iter().filter_map(move |(at, seen)| match seen {
             Seen::Mood(of, mood) if *of == node => Some((*at, *mood)),
             _ => None,
         });
-        at_some_time(changes, Mood::Well, from, to).all(Mood::is_noticed)
+        at_some_time(changes, Mood::Well, from, to)
     }
 
     /// What orders and configuration said of the node between these times.
