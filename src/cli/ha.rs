@@ -24,7 +24,7 @@ impl Ha {
         match keepalived.conf() {
             Ok(conf) if print(&conf) => {
                 tell_aside(
-                    "weir: this is /etc/keepalived/keepalived.conf of this machine; the other one is written there",
+                    "weir: this is /etc/keepalived/keepalived.conf of this machine; the other machine's is written on that one",
                 );
                 0
             }
@@ -110,8 +110,15 @@ impl Keepalived {
         if let Some(word) = self.site.iter().chain([&self.user]).find(|word| !is_word(word)) {
             return Err(format!("{word:?} cannot stand in keepalived.conf: letters, digits and -_.@: can"));
         }
+        let groups = self.groups(is_ipv4)?;
+        if groups.len() > usize::from(u8::MAX - self.id) {
+            return Err(format!(
+                "there is no virtual_router_id beyond 255 for {} addresses: write a smaller --id",
+                groups.len()
+            ));
+        }
         let mut conf = self.head();
-        for (number, vips) in (self.id..).zip(self.groups(is_ipv4)?) {
+        for (vips, number) in groups.into_iter().zip(self.id..) {
             self.instance(&mut conf, number, &vips, (own, &interface));
         }
         Ok(conf)
@@ -129,7 +136,9 @@ impl Keepalived {
             Some(name) if is_word(name) && name.len() <= LONGEST_INTERFACE => name.clone(),
             Some(name) => return Err(format!("{name:?} is no name of an interface")),
             None => interface_of(own).ok_or_else(|| {
-                format!("no interface of this machine has {own}: write --interface, or on that machine")
+                format!(
+                    "no interface of this machine has {own}: write --interface, or run this on the machine that has it"
+                )
             })?,
         };
         Ok((own, interface))
@@ -271,6 +280,11 @@ mod tests {
             let wrong = asked(vips, peer, prefer).conf().unwrap_err();
             assert!(wrong.contains(said), "{wrong}");
         }
+        let many: Vec<String> = (1..=60).map(|last| format!("10.0.1.{last}")).collect();
+        let mut many = asked(&many.iter().map(String::as_str).collect::<Vec<_>>(), "10.0.0.12", &["10.0.1.1"]);
+        assert!(many.conf().unwrap().contains("virtual_router_id 110\n"));
+        many.id = 200;
+        assert!(many.conf().unwrap_err().contains("a smaller --id"));
         let mut other = asked(&["10.0.0.100"], "10.0.0.12", &[]);
         other.peer = vec!["fd00::12".parse().unwrap()];
         assert!(other.conf().unwrap_err().contains("one IP version"));

@@ -13,6 +13,7 @@ mod way;
 use std::cell::Cell;
 use std::io;
 use std::time::Duration;
+
 use tokio::time::Instant;
 
 use self::passage::Passage;

@@ -4,11 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::time::Instant;
 
 use pingora_core::protocols::tls::{TlsRef, TlsStream};
 use pingora_core::protocols::{ALPN, Ssl};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use super::introduction::{Introduction, NoIntroduction};
 use super::{http1, http2, introduction};

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::rc::Rc;
+
 use tokio::time::Instant;
 
 use crate::proxy::client::shown::Shown;

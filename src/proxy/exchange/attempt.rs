@@ -1,6 +1,7 @@
 //! One try at one node: made anew for each, so that nothing that was learned in one is taken for true in the next.
 
 use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::proxy::io::stream::TimedStream;

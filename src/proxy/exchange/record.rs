@@ -2,6 +2,7 @@
 //! end; it decides nothing. The line is formatted into the thread's own buffer and handed over; no I/O happens here.
 
 use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::affinity::outcome::SessionOutcome;

@@ -2,6 +2,7 @@
 //! was sent by then, so another node may always have it.
 
 use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::passage::Passage;

@@ -1,6 +1,7 @@
 //! A request's connection to a node: reused or opened, and afterwards kept or closed.
 
 use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::Trip;

@@ -1,9 +1,9 @@
 //! Waiting before a node is asked: for the turn by rate, and in the pool's queue for a permit of a node.
 
 use std::time::Duration;
-use tokio::time::Instant;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::Trip;
 use crate::proxy::client::h1::HALF_CLOSED;
