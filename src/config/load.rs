@@ -102,7 +102,7 @@ fn assemble(files: &[Section<'_>], judging: Judging<'_>) -> Config {
     let all = |key, name| files.iter().flat_map(|file| file.sections(key, name)).collect::<Vec<_>>();
     let (listeners, nodes) = (all("listener", "listener"), all("node", "node"));
     let (pools, sites, authorities) = (all("pool", "pool"), all("site", "site"), all("acme", "acme"));
-    let mut config = main_keys(files);
+    let mut config = main_keys(files, judging.now);
     let mut binds = Binds::default();
     if let Some(main) = files.first() {
         config.admin = admin::read(main, &mut binds, judging);
@@ -161,7 +161,7 @@ fn each<T>(sections: &[Section<'_>], mut read: impl FnMut(usize, &Section<'_>) -
     sections.iter().enumerate().map(|(index, section)| read(index, section)).collect()
 }
 
-fn main_keys(files: &[Section<'_>]) -> Config {
+fn main_keys(files: &[Section<'_>], now: SystemTime) -> Config {
     let mut config = empty();
     let Some((main, included)) = files.split_first() else { return config };
     for file in included {
@@ -192,7 +192,7 @@ fn main_keys(files: &[Section<'_>]) -> Config {
     config.stop_timeout = main.duration("stop-timeout");
     config.dns = dns::read(main);
     config.tracing = tracing::read(main);
-    config.shared = shared::read(main);
+    config.shared = shared::read(main, now);
     config.logs = logs::read(main, &logs::DEFAULT);
     config
 }

@@ -43,7 +43,7 @@ pub use pool::{
     Verify,
 };
 pub use route::{Action, FixedAnswer, HeaderMatch, PathPattern, Redirect, RedirectTarget, Route, RouteTimeouts};
-pub use shared::{Shared, SharedSecret};
+pub use shared::{Password, Shared, SharedSecret, Stores};
 pub use site::{Certificate, Known, LogTarget, Logs, Ordered, Site};
 pub use sticky::{Failback, OwnCookie, Sticky, StickyMode};
 pub use tracing::{Endpoint, Tracing};

@@ -6,7 +6,6 @@ pub(crate) mod cookies;
 mod eject;
 mod health;
 pub(crate) mod members;
-mod node_tls;
 mod retry;
 pub(crate) mod sticky;
 
@@ -18,7 +17,7 @@ use super::model::{Member, Pool, Redirects, Timeouts, WhenNone};
 use super::text::choices::ProxyProtocol;
 use super::text::section::Section;
 use super::text::value::{Text, Value};
-use super::values::{redirect, wso2};
+use super::values::{node_tls, redirect, wso2};
 
 /// Reads one pool. If it names another pool whose active nodes it shares, that name is put into `aside`.
 pub(crate) fn read<'a>(
@@ -39,7 +38,7 @@ pub(crate) fn read<'a>(
             "write buffer-request = \"64KiB\", so that both go to a node at once; \"0\" says that it is not WSO2";
         section.problems.warning(section.place_of("port"), what, advice);
     }
-    let tls = section.section("tls", "pool.tls").map(|tls| node_tls::read(&tls, now));
+    let tls = section.section("tls", "pool.tls").map(|tls| node_tls::read(&tls, now, "pool.tls.certificate"));
     let own = health::PoolPort { port: port.unwrap_or(0), tls: tls.is_some() };
     let check = |probe: &Section<'_>, port| check_port(probe, "port", port, &members, nodes);
     let proxy_protocol = proxy_protocol(section);

@@ -18,6 +18,7 @@ use super::cluster::Watching;
 use super::names::naming::{Naming, NewAddresses};
 use super::operators;
 use super::probing::{FirstRounds, Probing};
+use super::shared::Sharing;
 use super::state::Control;
 use super::store::sessions;
 use crate::config;
@@ -48,6 +49,7 @@ pub(crate) struct Reloader {
     notifier: Arc<Notifier>,
     probing: Probing,
     watching: Watching,
+    sharing: Sharing,
     naming: Naming,
 }
 
@@ -91,6 +93,7 @@ impl Reloader {
             notifier: Arc::clone(notifier),
             probing,
             watching: Watching::default(),
+            sharing: Sharing::default(),
             naming: first.naming,
         };
         log_warnings(control, &first.generation);
@@ -333,6 +336,7 @@ impl Reloader {
         self.probing.follow(&self.control, &generation);
         *self.control.askers.lock() = self.probing.askers();
         self.watching.follow(&self.control, &generation.snapshot.config);
+        self.sharing.follow(&self.control, &generation.snapshot.config);
         // The first generation is already the current one here, and has none before it.
         if !Arc::ptr_eq(&before, &generation) {
             generation.take_over(&before);

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use super::dates::rfc3339;
 
 /// The kinds of events.
-pub const KINDS: [&str; 10] =
-    ["certificate", "cluster", "files", "operator", "pool", "reload", "start", "state", "stop", "upgrade"];
+pub const KINDS: [&str; 11] =
+    ["certificate", "cluster", "files", "operator", "pool", "reload", "shared", "start", "state", "stop", "upgrade"];
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -193,7 +193,12 @@ async fn find_and_try<'r>(
     let delayed = !delay.is_zero();
     wait::delay(delay, &mut upload, record).await?;
     upload.read_first(target.pool().settings.buffer_request, response, writer).await?;
-    let mut trip = Trip::new(routed.find_session(target), response, record);
+    let mut request = routed.find_session(target);
+    if request.may_be_known_elsewhere() {
+        // Boxed: each session is asked for once.
+        Box::pin(request.ask_elsewhere()).await;
+    }
+    let mut trip = Trip::new(request, response, record);
     if delayed || upload.was_read_first() {
         // It has been a while since its head came: what a reload took away meanwhile may be gone by now.
         trip.follow_pool();

@@ -3,6 +3,7 @@
 pub(crate) mod future_pool;
 pub(crate) mod head_pool;
 mod random_ids;
+pub(crate) mod sharing;
 pub(crate) mod task_pool;
 pub(crate) mod teaching;
 
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 use self::future_pool::FuturePool;
 use self::head_pool::HeadPool;
 use self::random_ids::RandomIds;
+use self::sharing::Sharing;
 use self::task_pool::TaskPool;
 use self::teaching::Teaching;
 use super::client::challenges::Challenges;
@@ -52,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) open: AtomicUsize,
     /// What another process has to know that takes over.
     pub(crate) teaching: Teaching,
+    /// What other machines have to know, and may know.
+    pub(crate) sharing: Sharing,
     /// Idle node connections by link, as each traffic thread counted them last.
     pub(crate) idle: Mutex<Vec<HashMap<u64, usize>>>,
     /// The number of client connections since the start.

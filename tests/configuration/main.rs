@@ -578,7 +578,7 @@ fn what_is_allowed_but_doubtful_is_said() {
         (14, "node \"worker2\" is the same server as node \"worker1\""),
         (15, "node \"worker3\" is in no pool"),
         (22, "an http probe on a port that speaks TLS will fail"),
-        (23, "verify = \"none\": the nodes' certificates are not checked"),
+        (23, "verify = \"none\": their certificates are not checked"),
         (24, "pool \"unused\" serves no site"),
         (27, "port: WSO2's PassThrough transport may never answer a POST whose body comes apart from its head"),
         (28, "a TLS probe on the port of a pool without tls will fail"),

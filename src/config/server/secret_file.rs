@@ -66,7 +66,7 @@ impl SecretFile {
         let file = file.as_ref()?;
         warn_of_readers(section, key, (file, what));
         let refuse = |wrong: Wrong| section.refuse(key, format!("{key}: {}", wrong.what), wrong.advice);
-        word(file, what).map_err(refuse).ok()
+        word(file, what, SHORTEST).map_err(refuse).ok()
     }
 }
 
@@ -80,7 +80,8 @@ fn credential(text: &str) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
-fn word(file: &Path, what: &str) -> Result<Vec<u8>, Wrong> {
+/// The one word of a file, of at least so many characters.
+pub(super) fn word(file: &Path, what: &str, shortest: usize) -> Result<Vec<u8>, Wrong> {
     let shown = file.display();
     let bytes = regular::read(file, 4096).map_err(|error| {
         let advice = match error.kind() {
@@ -95,15 +96,15 @@ fn word(file: &Path, what: &str) -> Result<Vec<u8>, Wrong> {
         let said = format!("the {what} in {shown} is not one word of visible ASCII characters");
         return Err(Wrong::new(said, HOW_TO_MAKE));
     }
-    if !(SHORTEST..=LONGEST).contains(&text.len()) {
+    if !(shortest..=LONGEST).contains(&text.len()) {
         let said =
-            format!("the {what} in {shown} has {} characters, and {SHORTEST} to {LONGEST} are taken", text.len());
+            format!("the {what} in {shown} has {} characters, and {shortest} to {LONGEST} are taken", text.len());
         return Err(Wrong::new(said, HOW_TO_MAKE));
     }
     Ok(text.to_owned())
 }
 
-fn warn_of_readers(section: &Section<'_>, key: &str, (file, what): (&Path, &str)) {
+pub(super) fn warn_of_readers(section: &Section<'_>, key: &str, (file, what): (&Path, &str)) {
     if fs::metadata(file).is_ok_and(|about| about.mode() & 0o004 != 0) {
         let said = format!("everybody on this machine can read the {what} in {}", file.display());
         section.problems.warning(section.place_of(key), said, format!("chmod 640 {}", file.display()));

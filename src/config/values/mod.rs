@@ -4,6 +4,7 @@ pub(crate) mod addresses;
 pub(crate) mod edits;
 pub(crate) mod limits;
 pub(crate) mod names;
+pub(crate) mod node_tls;
 pub(crate) mod pairs;
 pub(crate) mod paths;
 pub(crate) mod pins;

@@ -17,12 +17,13 @@ use parking_lot::Mutex;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use serde::Deserialize;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::disk::on_disk;
 use crate::config::{Acme, certificate};
 use crate::proxy::client::tls;
+use crate::proxy::io::dial::dial;
 use crate::proxy::node::verify;
 
 /// How long a CA may take to connect, and for one answer.
@@ -133,20 +134,7 @@ impl Inner {
 
     async fn connect(&self, host: &str, port: u16) -> Result<tokio_rustls::client::TlsStream<TcpStream>, String> {
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(|error| error.to_string())?;
-        let connected = async {
-            let addresses = lookup_host((host.trim_matches(['[', ']']), port));
-            let addresses = addresses.await.map_err(|error| format!("its name cannot be looked up: {error}"))?;
-            let mut last = "its name has no address".to_owned();
-            for address in addresses {
-                match TcpStream::connect(address).await {
-                    Ok(stream) => return Ok(stream),
-                    Err(error) => last = format!("cannot connect to {address}: {error}"),
-                }
-            }
-            Err(last)
-        };
-        let late = |_| format!("no connection within {} s", CONNECT.as_secs());
-        let stream = tokio::time::timeout(CONNECT, connected).await.map_err(late)??;
+        let stream = dial(host, port, CONNECT).await?;
         let shaken = tokio::time::timeout(CONNECT, self.connector.connect(name, stream)).await;
         shaken
             .map_err(|_| format!("no TLS handshake within {} s", CONNECT.as_secs()))?

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::{Admin, Config, MetricsAddress, Place, Problem};
-use crate::control::shared::keys::SharedKeys;
+use crate::control::shared::keys::{self, SharedKeys};
 
 /// What holds until the next start.
 pub(crate) struct AtStart {
@@ -28,6 +28,11 @@ impl AtStart {
             secret,
             is_shared: SharedKeys::of(config).is_some_and(|shared| shared.sessions == secret),
         }
+    }
+
+    /// What the records of `[shared] servers` are sealed with. `None`: sessions are not those of the shared secret.
+    pub(in crate::control) fn seal_of_records(&self) -> Option<[u8; 16]> {
+        keys::seal_of_records(&self.secret).filter(|_| self.is_shared)
     }
 
     /// Changes in the file that a running Weir cannot apply.

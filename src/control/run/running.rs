@@ -37,6 +37,7 @@ use crate::proxy::accept::threads::Threads;
 use crate::proxy::generation::Generation;
 use crate::proxy::io::{descriptors, memory};
 use crate::proxy::worker::Shared;
+use crate::proxy::worker::sharing::Sharing;
 use crate::proxy::worker::teaching::Teaching;
 use crate::traffic::tick::Tick;
 
@@ -102,6 +103,8 @@ impl Running {
             cluster: Mutex::default(),
             askers: Mutex::default(),
             acme: Mutex::default(),
+            stores: Mutex::default(),
+            shared_counts: Arc::default(),
             outages: Mutex::default(),
             refusals: Mutex::default(),
             state_dir: first.state_dir.take(),
@@ -211,6 +214,7 @@ fn shared(config: &Config, first: &FirstGeneration, observer: &Arc<Observer>) ->
         start: Instant::now(),
         stopping: AtomicBool::new(false),
         teaching: Teaching::default(),
+        sharing: Sharing::default(),
         challenges: Arc::clone(&first.lasting.challenges),
         open: AtomicUsize::new(0),
         connections: AtomicU64::new(0),

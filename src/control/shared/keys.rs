@@ -20,10 +20,19 @@ impl SharedKeys {
     }
 }
 
+/// What the records in servers are sealed with, for sessions that are hashed with this secret.
+pub(crate) fn seal_of_records(sessions: &[u8; 32]) -> Option<[u8; 16]> {
+    derived_of(sessions, b"records")?.first_chunk().copied()
+}
+
 /// A secret for one purpose. It tells nothing of another.
 fn derived(secret: &SharedSecret, purpose: &[u8]) -> Option<[u8; 32]> {
+    derived_of(&secret.0, purpose)
+}
+
+fn derived_of(secret: &[u8; 32], purpose: &[u8]) -> Option<[u8; 32]> {
     let mut derived = [0; 32];
-    let made = Salt::new(HKDF_SHA256, b"weir").extract(&secret.0);
+    let made = Salt::new(HKDF_SHA256, b"weir").extract(secret);
     made.expand(&[purpose], HKDF_SHA256).ok()?.fill(&mut derived).ok()?;
     Some(derived)
 }

@@ -1,3 +1,148 @@
-//! What this machine has in common with others that serve the same hosts (`[shared]`).
+//! What this machine has in common with others that serve the same hosts (`[shared]`): one secret, and the learned sessions, which
+//! servers keep for all.
+//!
+//! The table here stays what requests ask. Whatever is bound is told to every server (`writing`, through the `queue` of each); a request
+//! whose session is not known here asks them all (`asking`); what another machine moved comes by a stream (`moves`); and `feeding` keeps
+//! alive what is used, and fills a server that has lost something. A version (`clock`) decides between two bindings of a session, in the
+//! server itself, so all agree. Requests never depend on a server.
 
+mod asking;
+mod clock;
+mod common;
+mod feeding;
 pub(crate) mod keys;
+mod moves;
+mod places;
+mod queue;
+mod record;
+pub(crate) mod server;
+mod table;
+mod writing;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+
+use self::clock::HybridClock;
+use self::common::Common;
+pub(crate) use self::common::Counts;
+use self::places::Places;
+use self::record::Seal;
+use self::server::{Connection, Server, in_words};
+use super::state::Control;
+use crate::config::{Config, Stores};
+use crate::proxy::client::tls;
+use crate::proxy::node::verify;
+
+/// How soon a server is tried again that cannot be used.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// The servers that are told and asked. Nothing goes on when it is dropped.
+#[derive(Default)]
+pub(crate) struct Sharing {
+    running: Option<Running>,
+    clock: Arc<HybridClock>,
+}
+
+struct Running {
+    settings: Stores,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Sharing {
+    /// Tells and asks the servers of this configuration and no others.
+    pub(crate) fn follow(&mut self, control: &Arc<Control>, config: &Config) {
+        let stores = config.shared.as_ref().and_then(|shared| shared.stores.as_ref());
+        if self.running.as_ref().map(|running| &running.settings) == stores {
+            return;
+        }
+        self.running = None;
+        control.stores.lock().clear();
+        let Some(stores) = stores else { return control.sharing.switch(false, Duration::ZERO, Duration::ZERO) };
+        match control.at_start.seal_of_records().zip(connector(stores)) {
+            Some((seal, tls)) => self.begin(control, stores, (Seal(seal), tls)),
+            None => {
+                control.sharing.switch(false, Duration::ZERO, Duration::ZERO);
+                log::error!("shared: no server is used before a restart: sessions are not hashed with the secret of [shared] yet");
+            }
+        }
+    }
+
+    fn begin(&mut self, control: &Arc<Control>, stores: &Stores, (seal, tls): (Seal, Option<TlsConnector>)) {
+        let servers: Vec<Arc<Server>> = stores.servers.iter().map(Server::new).collect();
+        control.stores.lock().clone_from(&servers);
+        control.sharing.switch(true, stores.confirm, stores.timeout);
+        let common = Arc::new(Common {
+            control: Arc::clone(control),
+            settings: stores.clone(),
+            tls,
+            places: Places(Arc::clone(&stores.prefix)),
+            seal,
+            clock: Arc::clone(&self.clock),
+            servers,
+            counts: Arc::clone(&control.shared_counts),
+        });
+        let mut tasks = vec![
+            tokio::spawn(writing::listen(Arc::clone(&common))),
+            tokio::spawn(asking::answer(Arc::clone(&common))),
+        ];
+        let each = common.servers.iter().map(|server| tokio::spawn(keep(Arc::clone(&common), Arc::clone(server))));
+        tasks.extend(each);
+        self.running = Some(Running { settings: stores.clone(), tasks });
+    }
+}
+
+/// None: it cannot be made, which `check` has refused.
+fn connector(stores: &Stores) -> Option<Option<TlsConnector>> {
+    let Some(tls) = &stores.tls else { return Some(None) };
+    let made = verify::client_config(tls, &tls::provider());
+    made.inspect_err(|why| log::error!("shared: {why}")).ok().map(|config| Some(TlsConnector::from(config)))
+}
+
+/// Keeps connections to a server, for ever.
+async fn keep(common: Arc<Common>, server: Arc<Server>) {
+    loop {
+        let why = use_it(&common, &server).await;
+        server.set_link(None);
+        server.queue.forget_confirms();
+        common.becomes(&server, Some(&why));
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// Until it cannot be used any more; why.
+async fn use_it(common: &Common, server: &Server) -> String {
+    let patience = common.settings.connect_timeout;
+    let open = |patience| Connection::open(&server.name, &common.settings, common.tls.as_ref(), patience);
+    let (main, moves) = match tokio::try_join!(open(patience), open(patience + Duration::from_millis(moves::WAITS))) {
+        Ok(both) => both,
+        Err(why) => return why,
+    };
+    let (mut link, moved) = (main.redis.clone(), moves.redis.clone());
+    let script: Result<String, _> =
+        redis::cmd("SCRIPT").arg("LOAD").arg(writing::MERGE).query_async(&mut link).await;
+    let script = match script {
+        Ok(script) => script,
+        Err(error) => return format!("it is no Valkey or Redis that can be used: {}", in_words(&error)),
+    };
+    let is_fed = match feeding::is_fed(common, &mut link).await {
+        Ok(is_fed) => is_fed,
+        Err(error) => return in_words(&error),
+    };
+    server.set_link(Some(link.clone()));
+    common.becomes(server, None);
+    tokio::select! {
+        why = writing::tell(common, server, link.clone(), &script) => why,
+        why = moves::follow(common, server, moved) => why,
+        why = feeding::beat(common, server, link.clone()) => why,
+        why = feeding::feed(common, server, link.clone(), (&script, is_fed)) => why,
+    }
+}

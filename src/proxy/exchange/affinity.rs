@@ -2,6 +2,8 @@
 
 pub(crate) mod outcome;
 
+use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use self::outcome::SessionOutcome;
@@ -10,11 +12,12 @@ use super::in_pool::InPool;
 use super::routed::Routed;
 use super::target::Target;
 use crate::config::{Failback, Sticky, StickyMode};
+use crate::proxy::worker::sharing::SessionPlace;
 use crate::traffic::affinity::own_cookie;
 use crate::traffic::affinity::session_id;
 use crate::traffic::affinity::sessions;
 use crate::traffic::affinity::sessions::{BindKind, SessionKey, Sessions};
-use crate::traffic::pool::affinity::{Affinity, AffinityInput};
+use crate::traffic::pool::affinity::{self, Affinity, AffinityInput};
 use crate::traffic::pool::{Purpose, Tried};
 use crate::wire::{AnswerHead, FieldKind};
 
@@ -28,19 +31,43 @@ const CROWDED: usize = 6;
 impl<'r> Routed<'r> {
     /// Looks the session up, in the way that its pool keeps sessions.
     pub(crate) fn find_session(self, target: Target<'r>) -> InPool<'r> {
-        let (arrived, pool) = (self.arrived(), target.pool());
-        let belongs = pool.settings.sticky.as_ref().map_or_else(Affinity::default, |sticky| {
-            // Only one mode asks who the client is, which behind a proxy takes a moment.
-            let by_client = sticky.mode == StickyMode::Source;
-            let client = if by_client { arrived.client() } else { arrived.connection.peer().ip() };
-            let asking = AffinityInput { head: arrived.head, client, now: arrived.now(), purpose: Purpose::Take };
-            Affinity::of(pool, &asking)
+        let sticky = target.pool().settings.sticky.as_ref();
+        let belongs = sticky.map_or_else(Affinity::default, |sticky| {
+            Affinity::of(target.pool(), &self.affinity_input(sticky))
         });
-        InPool { routed: self, target, belongs, session: SessionOutcome::None }
+        InPool { routed: self, target, belongs, session: SessionOutcome::None, has_bound: Cell::new(false) }
+    }
+
+    fn affinity_input(&self, sticky: &Sticky) -> AffinityInput<'r> {
+        let arrived = self.arrived();
+        // Only one mode asks who the client is, which behind a proxy takes a moment.
+        let by_client = sticky.mode == StickyMode::Source;
+        let client = if by_client { arrived.client() } else { arrived.connection.peer().ip() };
+        AffinityInput { head: arrived.head, client, now: arrived.now(), purpose: Purpose::Take }
     }
 }
 
 impl InPool<'_> {
+    /// Whether it names a session that the table here does not have, and there are servers that may.
+    pub(crate) fn may_be_known_elsewhere(&self) -> bool {
+        self.belongs.named
+            && self.belongs.lives.is_none()
+            && self.belongs.key.is_some()
+            && self.arrived().connection.worker().shared.sharing.is_on()
+    }
+
+    /// Asks the servers that machines share, and looks the session up again. Where they know nothing, or take too long, it is as
+    /// before.
+    pub(crate) async fn ask_elsewhere(&mut self) {
+        let pool = self.target.pool();
+        let Some(sticky) = &pool.settings.sticky else { return };
+        let input = self.routed.affinity_input(sticky);
+        let place = |key| SessionPlace { pool: Arc::clone(pool.name()), key };
+        let places = affinity::keys(pool, &input).into_iter().map(place).collect();
+        self.arrived().connection.worker().shared.sharing.ask(places).await;
+        self.belongs = Affinity::of(pool, &input);
+    }
+
     /// Counts what came of the look-up.
     pub(crate) fn count_lookup(&self) {
         if self.pool().settings.sticky.is_none() {
@@ -140,6 +167,11 @@ impl InPool<'_> {
             sessions.bind(key, number, self.now(), kind)
         };
         self.target.running().counters.evicted(u64::from(binding.evicted));
+        if binding.bound != sessions::BindResult::Same {
+            self.has_bound.set(true);
+            let moved = matches!(binding.bound, sessions::BindResult::Moved(_));
+            self.arrived().connection.worker().shared.sharing.bound(self.pool().name(), key, moved);
+        }
         Some(binding.bound)
     }
 

@@ -1,5 +1,7 @@
 //! A request that goes to a pool, and where its session belongs there.
 
+use std::cell::Cell;
+
 use super::affinity::outcome::SessionOutcome;
 use super::arrived::Arrived;
 use super::routed::Routed;
@@ -16,6 +18,8 @@ pub(crate) struct InPool<'r> {
     pub(crate) target: Target<'r>,
     pub(crate) belongs: Affinity,
     pub(crate) session: SessionOutcome,
+    /// Whether a session was bound by it that was not there before.
+    pub(crate) has_bound: Cell<bool>,
 }
 
 impl<'r> InPool<'r> {

@@ -35,12 +35,18 @@ impl<'t, 'r> Trip<'t, 'r> {
         Self { request, tries: Tries::default(), failed_nodes: Tried::default(), response, record }
     }
 
-    /// While another process takes over, it knows the session before the client hears of it.
+    /// While another process takes over, it knows the session before the client hears of it; and two of the servers that machines
+    /// share, where the operator wants that.
     pub(crate) async fn make_session_known(&self) {
         let shared = &self.arrived().connection.worker().shared;
+        // Boxed: it is rare, and every exchange would hold its timer.
         if shared.teaching.is_on() && self.request.pool().sessions.is_some() {
-            // Boxed: it is rare, and every exchange would hold its timer.
             Box::pin(shared.teaching.known()).await;
+        }
+        if self.request.has_bound.get()
+            && let Some(limit) = shared.sharing.confirm()
+        {
+            Box::pin(shared.sharing.known(limit)).await;
         }
     }
 

@@ -3,6 +3,7 @@
 pub(crate) mod buffers;
 pub(crate) mod clock;
 pub(crate) mod descriptors;
+pub(crate) mod dial;
 pub(crate) mod fault;
 pub(crate) mod memory;
 pub(crate) mod stream;

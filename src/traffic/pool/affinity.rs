@@ -67,6 +67,22 @@ impl Affinity {
     }
 }
 
+/// The most ids of one request that are asked for elsewhere. Clients of WSO2 send two where two paths have a cookie of that name.
+const MOST_IDS: usize = 4;
+
+/// The keys under which the session of a request may be known, the first [`MOST_IDS`].
+pub fn keys(pool: &Pool, input: &AffinityInput<'_>) -> Vec<SessionKey> {
+    match (&pool.settings.sticky, &pool.sessions) {
+        (Some(sticky), Some(sessions)) if sticky.mode == StickyMode::Source => {
+            vec![sessions.key(&source_key(input.client))]
+        }
+        (Some(sticky), Some(sessions)) => {
+            ids(sticky, input.head).take(MOST_IDS).map(|id| sessions.key(id)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// Tries every value of the cookie, then the path. If no id is in the table, the route in an id counts.
 fn learned(pool: &Pool, sticky: &Sticky, sessions: &Sessions, input: &AffinityInput<'_>) -> Affinity {
     let (mut first, mut best) = (None, None);

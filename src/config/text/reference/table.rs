@@ -75,6 +75,24 @@ pub(super) static REFERENCE: &[Key] = &[
 
     key("shared", "secret", Form::Text("file"), "required without `credential`", "holds a secret that is the same on all machines: 16 to 1000 visible characters without blanks. The values of Weir's own cookie, the keys of learned sessions and those of TLS tickets follow from it; a change needs a restart"),
     key("shared", "credential", Form::Text("name"), "none", "instead of `secret`: a credential that systemd gives the service (`LoadCredential=`)"),
+    key("shared", "servers", Form::List("`HOST:PORT`"), "none", "one to eight servers, Valkey or Redis, that keep learned sessions for all machines; without a port 6379. Each gets everything and none depends on another, so one that is lost changes nothing"),
+    key("shared", "user", Form::Text("name"), "`default`", "the user of the servers' ACL"),
+    key("shared", "password", Form::Text("file"), "none", "holds the password: one word; read again when it changes"),
+    key("shared", "tls", Form::Table(false), "plain", "if written, the servers are asked over TLS"),
+    key("shared", "database", Form::Integer(0, 65535), "`0`", "the number of the database"),
+    key("shared", "prefix", Form::Text("text"), "`\"weir\"`", "what all keys begin with; the same on all machines, and another one for each cluster that has the same servers"),
+    key("shared", "timeout", TIME, "`\"20ms\"`", "how long a request whose session this machine does not know waits for the servers, at most 1s; then it goes to any node"),
+    key("shared", "connect-timeout", TIME, "`\"1s\"`", "how long a server may take to let Weir in, and to answer what no request waits for"),
+    key("shared", "confirm", TIME_OR_NONE, "`\"0s\"`", "how long the answer that begins or moves a session waits until two servers have it, at most 1s; with `\"5ms\"` no single failure loses a session that a client knows of. 0s: it does not wait"),
+
+    key("shared.tls", "verify", Form::Choice(choices::Verify::VARIANTS), REQUIRED, "how a server proves who it is"),
+    key("shared.tls", "pins", Form::List("pins"), "required with `pin`", "SHA-256 of the certificate or of its public key; `weir cert pin HOST:PORT` prints them"),
+    key("shared.tls", "ca", Form::Text("PEM file"), "the system's", "with `full` and `chain`: the CA certificates that may have signed the servers' certificates"),
+    key("shared.tls", "certificate", Form::Table(false), "none", "the certificate that the servers are shown; they ask for one unless `tls-auth-clients` says otherwise"),
+    key("shared.tls", "server-name", Form::Text("host name"), "the host in `servers`", "the name sent to the server (SNI); with `full` also the name that its certificate must have"),
+
+    key("shared.tls.certificate", "chain", Form::Text("PEM file"), REQUIRED, "the certificate, followed by those that signed it"),
+    key("shared.tls.certificate", "key", Form::Text("PEM file"), REQUIRED, "its private key, not encrypted"),
 
     key("acme", "name", NAME, REQUIRED, "unique among them; a site names it in its `certificate`"),
     key("acme", "directory", Form::Text("URL"), REQUIRED, "where the CA tells what it offers, such as `https://acme-v02.api.letsencrypt.org/directory`"),

@@ -16,14 +16,23 @@ impl SessionKey {
         Self { high: hash.h1, low: hash.h2 }
     }
 
+    /// All of it, as machines tell it to each other.
+    pub fn number(self) -> u128 {
+        u128::from(self.high) << 64 | u128::from(self.low)
+    }
+
+    /// The key with this number.
+    pub const fn from_number(number: u128) -> Self {
+        Self { high: (number >> 64) as u64, low: number as u64 }
+    }
+
     /// The form in a file.
     pub(super) fn to_bytes(self) -> [u8; 16] {
-        (u128::from(self.high) << 64 | u128::from(self.low)).to_le_bytes()
+        self.number().to_le_bytes()
     }
 
     pub(super) const fn from_bytes(bytes: [u8; 16]) -> Self {
-        let both = u128::from_le_bytes(bytes);
-        Self { high: (both >> 64) as u64, low: both as u64 }
+        Self::from_number(u128::from_le_bytes(bytes))
     }
 
     /// Its part out of `parts`, a power of two.

@@ -1,5 +1,5 @@
-//! `[pool.tls]`: how a node's certificate is verified. `verify` must be written, so that nothing is trusted by
-//! accident.
+//! `[pool.tls]` and `[shared.tls]`: how the certificate of a node, or of a server that machines share, is verified. `verify` must be
+//! written, so that nothing is trusted by accident.
 
 use std::time::SystemTime;
 
@@ -13,8 +13,8 @@ use crate::config::text::section::Section;
 use crate::config::values::pairs;
 use crate::config::values::pins::pin;
 
-/// Reads the table with its pins and roots.
-pub(crate) fn read(section: &Section<'_>, now: SystemTime) -> NodeTls {
+/// Reads the table with its pins and roots. `shown` is the name of its own table with the certificate that Weir shows.
+pub(crate) fn read(section: &Section<'_>, now: SystemTime, shown: &'static str) -> NodeTls {
     section.required("verify");
     let mode = section.choice("verify");
     let pins = pins(section);
@@ -28,7 +28,7 @@ pub(crate) fn read(section: &Section<'_>, now: SystemTime) -> NodeTls {
         refuse_roots(section, mode);
     }
     refuse_strangers(section, mode);
-    let certificate = section.section("certificate", "pool.tls.certificate");
+    let certificate = section.section("certificate", shown);
     NodeTls {
         verify,
         server_name: section.parsed("server-name", hosts::name),
@@ -39,7 +39,7 @@ pub(crate) fn read(section: &Section<'_>, now: SystemTime) -> NodeTls {
 fn pins(section: &Section<'_>) -> Vec<[u8; 32]> {
     let Some(written) = section.texts("pins") else { return Vec::new() };
     if section.is_empty_list("pins") {
-        section.refuse("pins", "pins: the list is empty, no node would be believed", HOW_TO_PIN);
+        section.refuse("pins", "pins: the list is empty, nobody would be believed", HOW_TO_PIN);
     }
     written.iter().filter_map(|text| text.parsed(pin)).collect()
 }
@@ -81,7 +81,7 @@ fn refuse_strangers(section: &Section<'_>, mode: Option<choices::Verify>) {
             section.refuse("pins", what, "leave them out, or write verify = \"pin\"");
         }
         Some(choices::Verify::None) => {
-            let what = "verify = \"none\": the nodes' certificates are not checked, anyone between Weir and them can read and change all of it";
+            let what = "verify = \"none\": their certificates are not checked, anyone between Weir and them can read and change all of it";
             section.problems.warning(section.place_of("verify"), what, HOW_TO_PIN);
         }
         _ => {}

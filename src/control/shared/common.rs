@@ -1,0 +1,122 @@
+//! What everything has at hand that speaks to the servers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, SystemTime};
+
+use tokio_rustls::TlsConnector;
+
+use super::clock::{HybridClock, Version};
+use super::places::Places;
+use super::record::{NoRecord, Record, Seal};
+use super::server::Server;
+use super::table;
+use crate::config::Stores;
+use crate::control::state::Control;
+use crate::proxy::worker::sharing::SessionPlace;
+
+/// How far another machine's clock may be ahead before that is told.
+const AHEAD: Duration = Duration::from_secs(10);
+
+pub(super) struct Common {
+    pub(super) control: Arc<Control>,
+    pub(super) settings: Stores,
+    pub(super) tls: Option<TlsConnector>,
+    pub(super) places: Places,
+    pub(super) seal: Seal,
+    pub(super) clock: Arc<HybridClock>,
+    pub(super) servers: Vec<Arc<Server>>,
+    pub(super) counts: Arc<Counts>,
+}
+
+/// What came of it, since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    /// Sessions that the servers knew, and those that they did not.
+    pub(crate) found: AtomicU64,
+    pub(crate) unknown: AtomicU64,
+    /// Sessions that another machine had moved.
+    pub(crate) followed: AtomicU64,
+    /// Records that were not believed.
+    pub(crate) foreign: AtomicU64,
+    pub(crate) later: AtomicU64,
+}
+
+pub(super) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Relaxed);
+}
+
+impl Common {
+    /// A version for what was bound now.
+    pub(super) fn next_version(&self) -> Version {
+        self.clock.next(unix_now())
+    }
+
+    /// Reads what stands in a place. What is not believed is counted, and said once.
+    pub(super) fn read(&self, text: &[u8], place: &str, server: &Server) -> Result<Record, NoRecord> {
+        match Record::of_text(text, place, self.seal) {
+            Ok(record) => {
+                self.clock.see(record.version);
+                self.tell_of_clock(record.version);
+                Ok(record)
+            }
+            Err(why) => {
+                let (counter, what) = match why {
+                    NoRecord::Later => (&self.counts.later, "was written by a later Weir, which this one cannot read"),
+                    NoRecord::Foreign => (
+                        &self.counts.foreign,
+                        "was written with another secret or by something else, or is damaged; it is not believed",
+                    ),
+                };
+                if counter.fetch_add(1, Relaxed) == 0 {
+                    self.tell(log::Level::Warn, server, &format!("what stands at {place} {what}; others are only counted"));
+                }
+                Err(why)
+            }
+        }
+    }
+
+    fn tell_of_clock(&self, version: Version) {
+        let ahead = version.ahead_of(unix_now());
+        if ahead > AHEAD && self.clock.tell_once() {
+            log::warn!(
+                "the clock of another machine with Weir is {} s ahead of this one: sessions follow it and nothing is lost, but look at NTP",
+                ahead.as_secs()
+            );
+        }
+    }
+
+    /// Follows what another machine bound later than this one.
+    pub(super) fn follow(&self, place: &SessionPlace, record: &Record) {
+        let is_older = self.servers.iter().any(|server| server.queue.has_later(place, record.version));
+        if !is_older && table::follow(&self.control, place, record) {
+            count(&self.counts.followed);
+        }
+    }
+
+    /// How many servers can be used, and whether requests may wait for one.
+    pub(super) fn look(&self) {
+        self.control.sharing.answers(self.servers.iter().any(|server| server.answering().is_some()));
+    }
+
+    /// How a server is now. What is news is told.
+    pub(super) fn becomes(&self, server: &Server, fault: Option<&str>) {
+        if server.becomes(fault) {
+            match fault {
+                Some(fault) => self.tell(log::Level::Error, server, &format!("cannot be used: {fault}")),
+                None => self.tell(log::Level::Info, server, "is used"),
+            }
+        }
+        self.look();
+    }
+
+    /// In the journal and among the events.
+    pub(super) fn tell(&self, level: log::Level, server: &Server, text: &str) {
+        log::log!(level, "shared: {}: {text}", server.name);
+        self.control.observer.events.push(SystemTime::now(), "shared", &server.name, text);
+    }
+}
+
+pub(super) fn unix_now() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}

@@ -1,0 +1,206 @@
+//! Keeps a server fed: what is used here must not end there, and what it lost it gets again, from the tables here and from another
+//! server.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use redis::RedisError;
+use redis::aio::MultiplexedConnection;
+use tokio::time::{Instant, sleep};
+
+use super::clock::Version;
+use super::common::Common;
+use super::queue::Update;
+use super::server::{Server, in_words};
+use super::table;
+use super::writing::{Written, in_ms, merge};
+use crate::proxy::worker::sharing::SessionPlace;
+use crate::traffic::affinity::sessions::SavedSession;
+
+/// How often a server is asked how it is, and for how long the word stands that it is fed.
+const BEAT: Duration = Duration::from_secs(1);
+const FED: Duration = Duration::from_secs(15);
+
+/// How many sessions are touched or copied at once, and the pause after them: at most some 20 000 a second.
+const AT_ONCE: usize = 200;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// The most time that one machine fills a server before another one may, in milliseconds.
+const LEASE: u64 = 60_000;
+
+/// How soon it is tried again to fill a server, where there was none to fill it from.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Asks how it is, until the connection is lost. Why it was.
+pub(super) async fn beat(common: &Common, server: &Server, mut link: MultiplexedConnection) -> String {
+    loop {
+        let began = Instant::now();
+        // While it is fed, others see that.
+        let asked = if server.is_filled.load(Relaxed) {
+            let fed = common.places.fed();
+            redis::cmd("SET").arg(fed).arg(1).arg("PX").arg(in_ms(FED)).exec_async(&mut link).await
+        } else {
+            redis::cmd("PING").exec_async(&mut link).await
+        };
+        match asked {
+            Err(error) if !super::server::takes_nothing(&error) => return in_words(&error),
+            _ => server.answered(began.elapsed(), common.settings.timeout),
+        }
+        common.look();
+        sleep(BEAT).await;
+    }
+}
+
+/// Whether other machines have told it everything until now.
+pub(super) async fn is_fed(common: &Common, link: &mut MultiplexedConnection) -> Result<bool, RedisError> {
+    redis::cmd("EXISTS").arg(common.places.fed()).query_async(link).await
+}
+
+/// Gives the server what it lacks, and then touches what is used. Why the connection was lost.
+pub(super) async fn feed(
+    common: &Common,
+    server: &Server,
+    mut link: MultiplexedConnection,
+    (script, mut was_fed): (&str, bool),
+) -> String {
+    let mut touched = Instant::now();
+    // The tables of this machine may have what no server has.
+    let mut all = !server.is_filled.load(Relaxed) || !was_fed;
+    server.is_filled.store(was_fed, Relaxed);
+    loop {
+        if all || server.queue.take_overflow() {
+            if let Err(error) = touch(common, server, &mut link, None).await {
+                return in_words(&error);
+            }
+            all = false;
+        }
+        if !was_fed {
+            was_fed = fill(common, server, &mut link, script).await;
+            server.is_filled.store(was_fed, Relaxed);
+        }
+        if touched.elapsed() >= quarter(common) {
+            let since = touched.elapsed();
+            touched = Instant::now();
+            if let Err(error) = touch(common, server, &mut link, Some(since)).await {
+                return in_words(&error);
+            }
+        }
+        sleep(AGAIN).await;
+    }
+}
+
+/// The shortest quarter of an idle time. Nothing ends within it that was used.
+fn quarter(common: &Common) -> Duration {
+    let generation = common.control.current.load();
+    let stickies = generation.snapshot.pools.iter().filter_map(|pool| pool.settings.sticky.as_ref());
+    stickies.map(|sticky| sticky.idle / 4).min().unwrap_or(Duration::MAX)
+}
+
+/// Has the server keep the sessions that were used here since then, or all. One that it lost it is told anew; whoever bound it
+/// meanwhile knows better.
+async fn touch(
+    common: &Common,
+    server: &Server,
+    link: &mut MultiplexedConnection,
+    since: Option<Duration>,
+) -> Result<(), RedisError> {
+    let generation = common.control.current.load_full();
+    let now = table::now(&common.control);
+    for pool in &generation.snapshot.pools {
+        let Some(sessions) = pool.sessions.clone() else { continue };
+        let export = move || {
+            let mut used: Vec<SavedSession> = Vec::new();
+            sessions.export(now, &mut |session| used.push(session));
+            used
+        };
+        let used = tokio::task::spawn_blocking(export).await.unwrap_or_default();
+        // Use is noted to the second.
+        let is_recent = |session: &&SavedSession| {
+            since.is_none_or(|since| Duration::from_secs(session.unused_seconds.into()) <= since + Duration::from_secs(2))
+        };
+        let used: Vec<&SavedSession> = used.iter().filter(is_recent).collect();
+        for some in used.chunks(AT_ONCE) {
+            let place = |session: &SavedSession| SessionPlace { pool: Arc::clone(pool.name()), key: session.key };
+            let mut pipeline = redis::pipe();
+            for session in some {
+                let unused = Duration::from_secs(session.unused_seconds.into());
+                let keeps = in_ms(table::keeps(pool, unused).unwrap_or_default());
+                pipeline.cmd("PEXPIRE").arg(common.places.session(&place(session))).arg(keeps);
+            }
+            let there: Vec<bool> = pipeline.query_async(link).await?;
+            for (session, _) in some.iter().zip(there).filter(|(_, there)| !there) {
+                server.queue.add(&place(session), Update { version: Version::RESTORED, moved: false });
+            }
+            while server.queue.is_long() {
+                sleep(PAUSE).await;
+            }
+            sleep(PAUSE).await;
+        }
+    }
+    Ok(())
+}
+
+/// Copies what another server has, unless another machine does. False: there was none to copy from.
+async fn fill(common: &Common, server: &Server, link: &mut MultiplexedConnection, script: &str) -> bool {
+    let others = || common.servers.iter().filter(|other| other.name != server.name);
+    if others().next().is_none() {
+        return true;
+    }
+    let Some(source) = others().find_map(|other| other.link()) else { return false };
+    let lease = redis::cmd("SET").arg(common.places.filling()).arg(1).arg("NX").arg("PX").arg(LEASE).to_owned();
+    match lease.query_async::<Option<String>>(link).await {
+        Ok(Some(_)) => {}
+        // Another machine does. It says so as long as it tells the server everything.
+        Ok(None) => return is_fed(common, link).await.unwrap_or(false),
+        Err(_) => return false,
+    }
+    let copied = copy(common, server, (source, link), script).await;
+    // Where this fails the lease ends by itself.
+    let _ = redis::cmd("DEL").arg(common.places.filling()).exec_async(link).await;
+    match copied {
+        Ok(0) => true,
+        Ok(copied) => {
+            common.tell(log::Level::Info, server, &format!("has {copied} sessions from another server"));
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+async fn copy(
+    common: &Common,
+    server: &Server,
+    (mut source, link): (MultiplexedConnection, &mut MultiplexedConnection),
+    script: &str,
+) -> Result<usize, RedisError> {
+    let (mut cursor, mut copied) = (0_u64, 0);
+    loop {
+        let mut command = redis::cmd("SCAN");
+        command.arg(cursor).arg("MATCH").arg(common.places.all_sessions()).arg("COUNT").arg(AT_ONCE);
+        let (next, keys): (u64, Vec<String>) = command.query_async(&mut source).await?;
+        let mut pipeline = redis::pipe();
+        keys.iter().for_each(|key| _ = pipeline.cmd("GET").arg(key).cmd("PTTL").arg(key));
+        let mut found: Vec<(Option<Vec<u8>>, i64)> = Vec::new();
+        if !keys.is_empty() {
+            let answers: Vec<redis::Value> = pipeline.query_async(&mut source).await?;
+            for pair in answers.chunks_exact(2) {
+                let [text, left] = pair else { continue };
+                found.push((redis::from_redis_value_ref(text)?, redis::from_redis_value_ref(left)?));
+            }
+        }
+        let mut written = Vec::with_capacity(keys.len());
+        for (key, (text, left)) in keys.into_iter().zip(found) {
+            let Some(text) = text.filter(|text| common.read(text, &key, server).is_ok()) else { continue };
+            let (Ok(text), Ok(keeps @ 1..)) = (String::from_utf8(text), u64::try_from(left)) else { continue };
+            written.push(Written { place: (), key, text, keeps, moved: false });
+        }
+        merge(link, script, (&written, &common.places.moves())).await?;
+        copied += written.len();
+        cursor = next;
+        if cursor == 0 {
+            return Ok(copied);
+        }
+        sleep(PAUSE).await;
+    }
+}

@@ -1,0 +1,195 @@
+//! What one server has still to be told. Sessions that are bound again before it was are told once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, oneshot};
+
+use super::clock::Version;
+use crate::proxy::worker::sharing::SessionPlace;
+
+/// The most sessions. Beyond these it is told the whole table when it can be.
+const MOST: usize = 1 << 18;
+
+/// Up to how many sessions a look through the table goes on adding.
+const MANY: usize = 1 << 13;
+
+#[derive(Default)]
+pub(super) struct Queue {
+    inner: Mutex<Inner>,
+    wanted: Notify,
+}
+
+#[derive(Default)]
+struct Inner {
+    updates: HashMap<SessionPlace, Update>,
+    confirms: Vec<Arc<Confirm>>,
+    overflowed: bool,
+}
+
+/// A session as it was bound. Where it lives the table says, when it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Update {
+    pub(super) version: Version,
+    /// Whether others may know it on another node.
+    pub(super) moved: bool,
+}
+
+/// What is told at once.
+pub(super) struct Batch {
+    pub(super) updates: Vec<(SessionPlace, Update)>,
+    pub(super) confirms: Vec<Arc<Confirm>>,
+}
+
+/// Answers that wait until so many servers were told.
+pub(super) struct Confirm {
+    left: AtomicUsize,
+    /// Whether these are as many as confirm.
+    is_enough: bool,
+    waiting: Mutex<Vec<oneshot::Sender<()>>>,
+}
+
+impl Confirm {
+    pub(super) fn by(servers: usize, is_enough: bool, waiting: Vec<oneshot::Sender<()>>) -> Arc<Self> {
+        Arc::new(Self { left: AtomicUsize::new(servers), is_enough, waiting: Mutex::new(waiting) })
+    }
+
+    /// One server was told.
+    pub(super) fn told(&self) {
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            let waiting = std::mem::take(&mut *self.waiting.lock());
+            // Who is gone waits no more; and who hears nothing goes on unconfirmed.
+            waiting.into_iter().filter(|_| self.is_enough).for_each(|waiting| _ = waiting.send(()));
+        }
+    }
+}
+
+impl Queue {
+    /// A session was bound.
+    pub(super) fn add(&self, place: &SessionPlace, update: Update) {
+        let mut inner = self.inner.lock();
+        if inner.updates.len() >= MOST && !inner.updates.contains_key(place) {
+            inner.overflowed = true;
+            return;
+        }
+        let known = inner.updates.entry(place.clone()).or_insert(update);
+        known.version = known.version.max(update.version);
+        known.moved |= update.moved;
+        drop(inner);
+        self.wanted.notify_one();
+    }
+
+    /// These answers wait for what was added before.
+    pub(super) fn confirm(&self, confirm: &Arc<Confirm>) {
+        self.inner.lock().confirms.push(Arc::clone(confirm));
+        self.wanted.notify_one();
+    }
+
+    /// The connection is lost: nobody waits for it.
+    pub(super) fn forget_confirms(&self) {
+        self.inner.lock().confirms.clear();
+    }
+
+    /// More was bound than has room.
+    pub(super) fn overflow(&self) {
+        self.inner.lock().overflowed = true;
+    }
+
+    /// Whether that happened since the last call.
+    pub(super) fn take_overflow(&self) -> bool {
+        std::mem::take(&mut self.inner.lock().overflowed)
+    }
+
+    /// Whether something later than this waits to be told of the session.
+    pub(super) fn has_later(&self, place: &SessionPlace, version: Version) -> bool {
+        self.inner.lock().updates.get(place).is_some_and(|update| update.version > version)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.inner.lock().updates.len()
+    }
+
+    /// Whether a look through the table had better wait.
+    pub(super) fn is_long(&self) -> bool {
+        self.len() >= MANY
+    }
+
+    /// Until there is something; then all of it.
+    pub(super) async fn next(&self) -> Batch {
+        loop {
+            if let Some(batch) = self.take() {
+                return batch;
+            }
+            self.wanted.notified().await;
+        }
+    }
+
+    fn take(&self) -> Option<Batch> {
+        let mut inner = self.inner.lock();
+        let (updates, confirms) = (std::mem::take(&mut inner.updates), std::mem::take(&mut inner.confirms));
+        let updates: Vec<_> = updates.into_iter().collect();
+        (!updates.is_empty() || !confirms.is_empty()).then_some(Batch { updates, confirms })
+    }
+
+    /// It could not be told.
+    pub(super) fn put_back(&self, updates: &[(SessionPlace, Update)]) {
+        updates.iter().for_each(|(place, update)| self.add(place, *update));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::traffic::affinity::sessions::SessionKey;
+
+    fn place(number: u128) -> SessionPlace {
+        SessionPlace { pool: "esb".into(), key: SessionKey::from_number(number) }
+    }
+
+    fn update(version: u64, moved: bool) -> Update {
+        Update { version: Version::from_number(version), moved }
+    }
+
+    #[tokio::test]
+    async fn a_session_is_told_once_with_its_last_version() {
+        let queue = Queue::default();
+        for (version, moved) in [(5, false), (7, true), (6, false)] {
+            queue.add(&place(1), update(version, moved));
+        }
+        assert!(queue.has_later(&place(1), Version::from_number(6)));
+        assert!(!queue.has_later(&place(1), Version::from_number(7)));
+        let batch = queue.next().await;
+        assert_eq!(batch.updates, [(place(1), update(7, true))]);
+        // While it was told, it was bound again.
+        queue.add(&place(1), update(9, false));
+        queue.put_back(&batch.updates);
+        assert_eq!(queue.next().await.updates, [(place(1), update(9, true))]);
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_remembers_that_it_was_and_takes_what_it_has_already() {
+        let queue = Queue::default();
+        for number in 0..MOST as u128 {
+            queue.add(&place(number), update(1, false));
+        }
+        assert!(!queue.take_overflow());
+        queue.add(&place(5), update(2, false));
+        assert!(!queue.take_overflow());
+        queue.add(&place(u128::MAX), update(2, false));
+        assert_eq!((queue.take_overflow(), queue.take_overflow(), queue.len()), (true, false, MOST));
+    }
+
+    #[test]
+    fn an_answer_goes_on_with_the_last_word_that_it_waits_for() {
+        for (is_enough, expected) in [(true, Ok(())), (false, Err(oneshot::error::TryRecvError::Closed))] {
+            let (waiting, mut known) = oneshot::channel();
+            let confirm = Confirm::by(2, is_enough, vec![waiting]);
+            confirm.told();
+            assert_eq!(known.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+            confirm.told();
+            assert_eq!(known.try_recv(), expected);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+"""What the tests of several machines have in common: networks of their own, machines with a cable, and waiting for what happens."""
+
+import http.server
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+UNSHARE = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+NODES, PORT = ("10.78.0.21", "10.78.0.22", "10.78.0.23"), 8280
+SECRET = "3d9e1c77f3b64b0f8e5a2b1d0c9f8e7a"
+
+
+def main(name, script, needed, inside):
+    """Runs `inside` with the binary and a folder, in networks of its own; or says why it cannot."""
+    if sys.argv[1] == "--inside":
+        return inside(pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    why = next((f"{program} is not here" for program in ("ip", *needed) if not shutil.which(program)), None)
+    if not why and (os.geteuid() or subprocess.run([*UNSHARE, "true"], stderr=subprocess.DEVNULL).returncode):
+        why = "only root may make networks here"
+    if why:
+        print(f"SKIPPED: {name} ({why})")
+        return None
+    with tempfile.TemporaryDirectory(prefix="weir-pair-") as work:
+        binary = pathlib.Path(sys.argv[1]).resolve()
+        done = subprocess.run([*UNSHARE, sys.executable, script, "--inside", binary, work], timeout=600)
+    sys.exit(done.returncode)
+
+
+def run(*words, **more):
+    return subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True, **more).stdout
+
+
+def wait_for(what, is_so, limit=15.0):
+    end = time.monotonic() + limit
+    while True:
+        found = is_so()
+        if found:
+            return found
+        assert time.monotonic() < end, f"it never came about that {what}"
+        time.sleep(0.02)
+
+
+def network(work):
+    """A switch with the nodes' addresses on it, and the secret that all machines have."""
+    run("mount", "--make-rprivate", "/")
+    run("mount", "-t", "tmpfs", "tmpfs", "/run")
+    run("ip", "link", "set", "lo", "up")
+    run("ip", "link", "add", "switch", "type", "bridge", "forward_delay", "0")
+    for address in ("10.78.0.1", *NODES):
+        run("ip", "addr", "add", f"{address}/24", "dev", "switch")
+    run("ip", "link", "set", "switch", "up")
+    (work / "secret").write_text(SECRET)
+    (work / "secret").chmod(0o600)
+
+
+def node_tables():
+    return "".join(f'[[node]]\nname = "n{at}"\naddress = "{address}"\n' for at, address in enumerate(NODES))
+
+
+class Machine:
+    """A machine with Weir, and the cable to it."""
+
+    def __init__(self, name, number, binary, work):
+        self.name, self.address, self.binary, self.work = name, f"10.78.0.{number}", binary, work / name
+        self.cable = f"to-{name}"
+        self.work.mkdir()
+        run("ip", "netns", "add", name)
+        run("ip", "link", "add", self.cable, "type", "veth", "peer", "name", "eth0", "netns", name)
+        run("ip", "link", "set", self.cable, "master", "switch", "up")
+        self.inside("ip", "addr", "add", f"{self.address}/24", "dev", "eth0")
+        self.inside("ip", "link", "set", "eth0", "up")
+        self.inside("ip", "link", "set", "lo", "up")
+        self.file = self.work / "weir.toml"
+        self.weir = None
+
+    def inside(self, *words, **more):
+        return run("ip", "netns", "exec", self.name, *words, **more)
+
+    def begin(self, program, *words, environment=None):
+        log = open(self.work / f"{program}.log", "ab")
+        words = ["ip", "netns", "exec", self.name, *map(str, words)]
+        return subprocess.Popen(words, stdout=log, stderr=log, env={**os.environ, **(environment or {})})
+
+    def start_weir(self, environment=None):
+        self.weir = self.begin("weir", self.binary, "run", "--config", self.file, environment=environment)
+
+    def journal(self):
+        return (self.work / "weir.log").read_text(errors="replace")
+
+    def told(self, *words):
+        """What a command says, as JSON."""
+        return json.loads(self.inside(self.binary, *words, "--json", "--config", self.file))
+
+    def active(self):
+        """How many nodes are active here."""
+        return sum(node["state"] == "active" for node in self.told("nodes"))
+
+    def cable_is(self, state):
+        run("ip", "link", "set", self.cable, state)
+
+    def ends(self, *processes):
+        for process in (self.weir, *processes):
+            if process and process.poll() is None:
+                process.terminate()
+
+
+class Threads(http.server.ThreadingHTTPServer):
+    daemon_threads, request_queue_size = True, 1024
+
+    def handle_error(self, *_):
+        """Who leaves is no error."""
+
+
+def show_logs(*machines):
+    for machine in machines:
+        for log in sorted(machine.work.glob("*.log")):
+            print(f"--- {machine.name}, {log.stem}\n{log.read_text(errors='replace')[-40000:]}", file=sys.stderr)
