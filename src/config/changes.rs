@@ -7,7 +7,7 @@ use rustls_pki_types::CertificateDer;
 
 use super::certificate::day;
 use super::explain::{Effective, explain};
-use super::model::{Acme, Admin, Certificate, Config, ErrorPage, Member, NodeTls, Pool, Site, Verify};
+use super::model::{Acme, Admin, Certificate, Config, ErrorPage, Member, NodeTls, Pool, Shared, Site, Verify};
 
 /// How much of a value is shown.
 const SHOWN: usize = 60;
@@ -40,10 +40,7 @@ pub fn changes(before: &Config, now: &Config) -> Changes {
     changes.extend(of_sites(before, now));
     changes.extend(of_admin(&before.admin, &now.admin));
     changes.extend(of_authorities(before, now));
-    let secrets = before.shared.as_ref().zip(now.shared.as_ref());
-    if secrets.is_some_and(|(old, new)| old.secret != new.secret) {
-        changes.push("shared: its file has another secret".to_owned());
-    }
+    changes.extend(before.shared.as_ref().zip(now.shared.as_ref()).into_iter().flat_map(|(old, new)| of_shared(old, new)));
     changes.extend(new.missing_of(&old).map(|subject| format!("{subject} removed")));
     Changes(changes)
 }
@@ -227,19 +224,37 @@ fn another(before: &Certificate, after: &Certificate) -> Option<String> {
     Some(format!("another certificate, valid until {then} (before: until {until})"))
 }
 
+/// What of `[shared]` changes without a changed value.
+fn of_shared(old: &Shared, new: &Shared) -> Vec<String> {
+    let mut changes = Vec::new();
+    if old.secret != new.secret {
+        changes.push("shared: its file has another secret".to_owned());
+    }
+    if let Some((old, new)) = old.stores.as_ref().zip(new.stores.as_ref()) {
+        if old.password != new.password {
+            changes.push("shared: its file has another password".to_owned());
+        }
+        changes.extend(old.tls.as_ref().zip(new.tls.as_ref()).into_iter().flat_map(|(old, new)| of_tls("shared", "servers", old, new)));
+    }
+    changes
+}
+
 /// What of a pool's TLS changes without a changed value.
 fn tls_of_pools(before: &Config, now: &Config) -> Vec<String> {
     let old: HashMap<&str, &Pool> = before.pools.iter().map(|pool| (&*pool.name, pool)).collect();
     let of_pool = |new: &Pool| -> Vec<String> {
-        let Some((old, tls)) = old.get(&*new.name).and_then(|old| old.tls.as_ref().zip(new.tls.as_ref())) else {
-            return Vec::new();
-        };
-        let shown = old.certificate.as_deref().zip(tls.certificate.as_deref());
-        let shown = shown.and_then(|(old, new)| another(old, new)).map(|another| format!("nodes are shown {another}"));
-        let believed = (authorities(old) != authorities(tls)).then(|| "other CAs of nodes are believed".to_owned());
-        shown.into_iter().chain(believed).map(|change| format!("pool {}, tls: {change}", new.name)).collect()
+        let both = old.get(&*new.name).and_then(|old| old.tls.as_ref().zip(new.tls.as_ref()));
+        both.map(|(old, tls)| of_tls(&format!("pool {}", new.name), "nodes", old, tls)).unwrap_or_default()
     };
     now.pools.iter().flat_map(of_pool).collect()
+}
+
+/// `subject` is the table, `who` are asked.
+fn of_tls(subject: &str, who: &str, old: &NodeTls, new: &NodeTls) -> Vec<String> {
+    let shown = old.certificate.as_deref().zip(new.certificate.as_deref());
+    let shown = shown.and_then(|(old, new)| another(old, new)).map(|another| format!("{who} are shown {another}"));
+    let believed = (authorities(old) != authorities(new)).then(|| format!("other CAs of {who} are believed"));
+    shown.into_iter().chain(believed).map(|change| format!("{subject}, tls: {change}")).collect()
 }
 
 fn authorities(tls: &NodeTls) -> &[CertificateDer<'static>] {

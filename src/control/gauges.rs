@@ -1,11 +1,14 @@
 //! The gauges of the metrics. Their values are computed when they are asked for.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::cluster::view::Membership;
+use super::shared::Counts;
+use super::shared::server::State;
 use super::state::Control;
 use crate::config::{Certificate, Config};
-use crate::observe::metrics::ClusterGauges;
+use crate::observe::metrics::{ClusterGauges, SharedNumbers, SharedServerNumbers};
 use crate::proxy::io::memory;
 use crate::traffic::pool::outage::PoolStatus;
 use crate::traffic::pool::state::Reason;
@@ -35,6 +38,7 @@ pub(crate) fn refresh(control: &Control) {
     control.observer.metrics.certificate_valid(Config::OF_ADMIN, admin);
     control.observer.metrics.order_failures(&control.acme.lock().failures());
     of_cluster(control);
+    of_shared(control);
     control.observer.metrics.memory(memory::limit(), memory::is_short());
     control.observer.metrics.log_dropped(&control.observer.logs.dropped());
 }
@@ -56,4 +60,28 @@ fn of_cluster(control: &Control) {
         state.sources().iter().map(|source| (&*source.name, source.members().is_some())).collect();
     let (split, members) = (state.split().is_some(), known.collect::<Vec<_>>());
     metrics.cluster(Some(ClusterGauges { split, members: &members, sources: &sources }));
+}
+
+fn of_shared(control: &Control) {
+    let servers = control.stores.lock().clone();
+    if servers.is_empty() {
+        return control.observer.metrics.shared(None);
+    }
+    let numbers = servers.iter().map(|server| {
+        let (waiting, told) = server.waiting_and_told();
+        let State { fault, lag, .. } = server.state();
+        let up = server.is_up() && fault.is_none();
+        SharedServerNumbers { name: server.name.to_string(), up, lag: lag.filter(|_| up), waiting, told }
+    });
+    let (skipped, late, unconfirmed) = control.sharing.counts();
+    let Counts { found, unknown, followed, foreign, later } = &*control.shared_counts;
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let numbers = SharedNumbers {
+        servers: numbers.collect(),
+        lookups: [("found", read(found)), ("unknown", read(unknown)), ("late", late), ("skipped", skipped)],
+        refused: [("foreign", read(foreign)), ("later", read(later))],
+        moves: read(followed),
+        unconfirmed,
+    };
+    control.observer.metrics.shared(Some(&numbers));
 }

@@ -10,6 +10,7 @@ use std::time::Instant;
 use super::acme::entry::Entry;
 use super::cluster::view::NodeInCluster;
 use super::outages::consequence;
+use super::shared::server::Server;
 use super::state::Control;
 use super::store::moments;
 use crate::config::Certificate;
@@ -76,6 +77,7 @@ pub(crate) fn verdict(control: &Control) -> Verdict {
     }
     reasons.extend(of_nodes(&generation.snapshot.pools));
     reasons.extend(of_cluster(control));
+    reasons.extend(of_shared(control));
     reasons.extend(of_reload(control));
     reasons.extend(of_files(control));
     reasons.extend(of_certificates(&generation));
@@ -185,6 +187,13 @@ fn of_cluster(control: &Control) -> Vec<Found> {
     };
     let split = state.split().map(str::to_owned).into_iter();
     split.chain(state.nodes(Instant::now()).filter_map(alone)).map(|what| (Health::Degraded, what)).collect()
+}
+
+/// Servers that machines share and that cannot be used. Requests do not depend on them; the next failure might.
+fn of_shared(control: &Control) -> Vec<Found> {
+    let servers = control.stores.lock().clone();
+    let one = |server: &Arc<Server>| Some(format!("the shared server {} cannot be used: {}", server.name, server.state().fault?));
+    servers.iter().filter_map(one).map(|what| (Health::Degraded, what)).collect()
 }
 
 fn of_reload(control: &Control) -> Option<Found> {

@@ -11,6 +11,7 @@ mod pools;
 pub(crate) mod problem;
 mod running;
 mod series;
+mod shared;
 mod sites;
 mod specification;
 mod status;

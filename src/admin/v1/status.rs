@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::handler::Weir;
+use super::shared::{self, SharedServerView};
 use crate::admin::numbers::{Minute, Total};
 use crate::control::state::Control;
 use crate::control::verdict::{Verdict, verdict};
@@ -37,6 +38,8 @@ pub(super) struct StatusView {
     last_minute: Minute,
     total: Total,
     last_reload: Option<ReloadView>,
+    /// The servers that keep learned sessions for all machines; empty without `[shared] servers`.
+    shared: Vec<SharedServerView>,
     pools: Vec<String>,
     nodes: Vec<String>,
     sites: Vec<String>,
@@ -111,6 +114,7 @@ pub(super) fn view(control: &Control) -> StatusView {
             generation: reload.generation,
             problems: reload.problems.iter().map(ToString::to_string).collect(),
         }),
+        shared: shared::view(control),
         pools: config.pools.iter().map(|pool| pool.name.to_string()).collect(),
         nodes: config.nodes.iter().map(|node| node.name.to_string()).collect(),
         sites: config.sites.iter().map(|site| site.name.to_string()).collect(),

@@ -69,6 +69,7 @@ fn whole(args: &AdminArgs) -> Result<String, String> {
         table(&["LISTENER", "ADDRESS", "TLS"], rows(&status["listeners"], &["name", "address", "tls"])),
         site_table(&sites),
         node_table(&nodes, &pools, unix(now), table_width()) + &members(args),
+        shared_table(&told["shared"]),
         order_table(&status["operators"], unix(now)),
         events.map(|event| line(event, now)).collect(),
     ];
@@ -86,6 +87,17 @@ fn before(before: &Value) -> String {
         }
         None => String::new(),
     }
+}
+
+/// The servers that machines share; none, no table.
+fn shared_table(servers: &Value) -> String {
+    let row = |server: &Value| {
+        let word = if server["up"] == true { "up" } else { "down" };
+        let since = server["since_seconds"].as_u64().map_or_else(|| "-".to_owned(), span);
+        vec![text(&server["server"]), word.to_owned(), since, milliseconds(&server["lag_milliseconds"]), text(&server["waiting"])]
+    };
+    let rows: Vec<_> = servers.as_array().into_iter().flatten().map(row).collect();
+    if rows.is_empty() { String::new() } else { table(&["SHARED SERVER", "STATE", "SINCE", "LAG", "WAITING"], rows) }
 }
 
 fn site_table(sites: &Value) -> String {

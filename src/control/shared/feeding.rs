@@ -193,7 +193,7 @@ async fn copy(
         for (key, (text, left)) in keys.into_iter().zip(found) {
             let Some(text) = text.filter(|text| common.read(text, &key, server).is_ok()) else { continue };
             let (Ok(text), Ok(keeps @ 1..)) = (String::from_utf8(text), u64::try_from(left)) else { continue };
-            written.push(Written { place: (), key, text, keeps, moved: false });
+            written.push(Written { told: (), key, text, keeps, moved: false });
         }
         merge(link, script, (&written, &common.places.moves())).await?;
         copied += written.len();

@@ -131,7 +131,7 @@ async fn use_it(common: &Common, server: &Server) -> String {
         redis::cmd("SCRIPT").arg("LOAD").arg(writing::MERGE).query_async(&mut link).await;
     let script = match script {
         Ok(script) => script,
-        Err(error) => return format!("it is no Valkey or Redis that can be used: {}", in_words(&error)),
+        Err(error) => return in_words(&error),
     };
     let is_fed = match feeding::is_fed(common, &mut link).await {
         Ok(is_fed) => is_fed,

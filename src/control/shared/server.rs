@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, RedisConnectionInfo, RedisError};
+use redis::{AsyncConnectionConfig, ErrorKind, RedisConnectionInfo, RedisError};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
 use super::queue::Queue;
@@ -40,7 +41,7 @@ pub(crate) struct Server {
 #[derive(Clone, Debug)]
 pub(crate) struct State {
     /// Since when it is as it is.
-    pub(crate) since: SystemTime,
+    pub(crate) since: Instant,
     /// Why it cannot be used, or takes nothing; none: all is well, or nothing is known yet.
     pub(crate) fault: Option<String>,
     /// How long the last question took.
@@ -50,7 +51,7 @@ pub(crate) struct State {
 
 impl Server {
     pub(super) fn new(name: &Arc<str>) -> Arc<Self> {
-        let state = State { since: SystemTime::now(), fault: None, lag: None, is_known: false };
+        let state = State { since: Instant::now(), fault: None, lag: None, is_known: false };
         Arc::new(Self {
             name: Arc::clone(name),
             queue: Queue::default(),
@@ -116,7 +117,7 @@ impl Server {
         let is_news = !state.is_known || state.fault.as_deref() != fault;
         if is_news {
             let lag = state.lag.filter(|_| fault.is_none());
-            *state = State { since: SystemTime::now(), fault: fault.map(str::to_owned), lag, is_known: true };
+            *state = State { since: Instant::now(), fault: fault.map(str::to_owned), lag, is_known: true };
         }
         is_news
     }
@@ -189,20 +190,21 @@ fn no_answer(limit: Duration) -> String {
 pub(super) fn in_words(error: &RedisError) -> String {
     let advice = match error.code() {
         Some("NOAUTH") => "it wants a password: name the file with it as password",
-        Some("WRONGPASS") => "user or password is wrong",
-        Some("NOPERM") => "its ACL does not let this user: see two-balancers.md for what it needs",
-        Some("READONLY") => "it is a replica, and each server stands alone here: name the primary, or `REPLICAOF NO ONE`",
+        Some("NOPERM") => "its ACL does not let this user: two-balancers.md has what Weir needs",
+        Some("READONLY") => "it is a replica, and each server stands alone here: name the primary, or REPLICAOF NO ONE",
         Some("OOM") => "its memory is full: raise maxmemory, or set maxmemory-policy volatile-ttl",
-        Some("MISCONF") => "it cannot write its own disk",
-        Some("LOADING") => "it still reads its own disk",
+        Some("MISCONF") => "it cannot write to its own disk",
+        Some("LOADING") => "it still reads from its own disk",
         Some("MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN") => "it is part of a cluster, and each server stands alone here",
-        _ => "",
+        _ if error.kind() == ErrorKind::AuthenticationFailed => {
+            return "it refuses user and password; one that has no password refuses any".to_owned();
+        }
+        _ if error.kind() == ErrorKind::Parse => return format!("it does not speak as Valkey and Redis do ({error})"),
+        _ if error.is_timeout() => return "it answers too late".to_owned(),
+        _ if error.is_io_error() => return format!("the connection was lost ({error})"),
+        _ => return error.to_string(),
     };
-    let said = match error.detail() {
-        Some(detail) => detail.to_owned(),
-        None => error.to_string(),
-    };
-    if advice.is_empty() { error.to_string() } else { format!("{said}; {advice}") }
+    format!("{}; {advice}", error.detail().map_or_else(|| error.to_string(), str::to_owned))
 }
 
 /// Whether the server refuses what it is told, and may answer questions all the same.

@@ -33,7 +33,7 @@ local stream, stands = KEYS[#KEYS], {}
 for i = 1, #KEYS - 1 do
   local new, left, moved = ARGV[3 * i - 2], ARGV[3 * i - 1], ARGV[3 * i] == '1'
   local old = redis.pcall('GET', KEYS[i])
-  if type(old) ~= 'string' then old = '' end
+  if type(old) ~= 'string' then old = old and 'something else' or '' end
   local form = string.match(old, '^(%d+)|')
   if form and (form ~= '1' or string.sub(old, 3, 22) > string.sub(new, 3, 22)) then
     stands[i] = old
@@ -118,16 +118,18 @@ async fn tell_some(
         let Some(Living { node, home, keeps }) = table::living(&common.control, place) else { continue };
         let key = common.places.session(place);
         let text = Record { version: update.version, node, home }.to_text(&key, common.seal);
-        written.push(Written { place, key, text, keeps: in_ms(keeps), moved: update.moved });
+        written.push(Written { told: (place, update.version), key, text, keeps: in_ms(keeps), moved: update.moved });
     }
     let stands = merge(link, script, (&written, &common.places.moves())).await?;
     for (written, stands) in written.iter().zip(stands) {
-        let Some(stands) = stands else { continue };
+        let (Some(stands), (place, version)) = (stands, written.told) else { continue };
         match common.read(&stands, &written.key, server) {
-            Ok(record) => common.follow(written.place, &record),
+            Ok(record) => common.follow(place, &record),
             Err(NoRecord::Later) => {}
             Err(NoRecord::Foreign) => {
-                redis::cmd("SET").arg(&written.key).arg(&written.text).arg("PX").arg(written.keeps).exec_async(link).await?;
+                // It only looks like a later one. Others may know the session where they read it before.
+                redis::cmd("DEL").arg(&written.key).exec_async(link).await?;
+                server.queue.add(place, Update { version, moved: true });
             }
         }
     }
@@ -135,9 +137,9 @@ async fn tell_some(
     Ok(())
 }
 
-/// What is to stand in a place.
-pub(super) struct Written<P> {
-    pub(super) place: P,
+/// What is to stand in a place, and what it was written of.
+pub(super) struct Written<T> {
+    pub(super) told: T,
     pub(super) key: String,
     pub(super) text: String,
     /// In milliseconds.
@@ -146,10 +148,10 @@ pub(super) struct Written<P> {
 }
 
 /// What stands in each place instead, where that is later.
-pub(super) async fn merge<P>(
+pub(super) async fn merge<T>(
     link: &mut MultiplexedConnection,
     script: &str,
-    (written, stream): (&[Written<P>], &str),
+    (written, stream): (&[Written<T>], &str),
 ) -> Result<Vec<Option<Vec<u8>>>, RedisError> {
     if written.is_empty() {
         return Ok(Vec::new());

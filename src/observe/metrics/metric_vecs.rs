@@ -6,6 +6,7 @@ use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Registry};
 use super::definitions::register;
 use super::histogram::HistogramVec;
 use super::process::Process;
+use super::shared::Shared;
 
 #[derive(Clone, Debug)]
 pub(super) struct MetricVecs {
@@ -58,6 +59,7 @@ pub(super) struct MetricVecs {
     pub(super) sessions: IntGaugeVec,
     pub(super) sessions_evicted: IntCounterVec,
     pub(super) sessions_learned: IntCounterVec,
+    pub(super) shared: Shared,
     pub(super) spans: IntCounterVec,
     pub(super) tunnels: IntCounterVec,
     pub(super) tunnels_open: IntGaugeVec,
@@ -190,6 +192,7 @@ impl MetricVecs {
             sessions: gauge("weir_sessions"),
             sessions_evicted: counter("weir_sessions_evicted_total"),
             sessions_learned: counter("weir_sessions_learned_total"),
+            shared: Shared::registered_in(registry),
             spans: counter("weir_spans_total"),
             tunnels: counter("weir_tunnels_total"),
             tunnels_open: gauge("weir_tunnels_open"),

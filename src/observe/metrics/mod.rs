@@ -12,6 +12,7 @@ mod metric_vecs;
 mod nodes;
 mod process;
 mod scrape;
+mod shared;
 mod sites;
 mod spans;
 mod tally;
@@ -29,6 +30,7 @@ pub use self::definitions::{DEFINITIONS, Definition};
 pub use self::handles::GaugeGuard;
 pub use self::listeners::{ListenerCounters, ListenerCounts};
 pub use self::nodes::{NodeCounters, PoolCounters, REASONS};
+pub use self::shared::{SharedNumbers, SharedServerNumbers};
 pub use self::sites::{RouteCounters, SiteCounters};
 pub use self::spans::SpanCounters;
 pub use self::tally::{Finished, Tally};
@@ -205,6 +207,11 @@ impl Metrics {
         for (vec, told) in [(cluster_member, members), (cluster_source, sources)] {
             told.iter().for_each(|(name, is)| vec.with_label_values(&[name]).set((*is).into()));
         }
+    }
+
+    /// Sets how it goes with the servers that machines share. `None`: there are none.
+    pub fn shared(&self, numbers: Option<&SharedNumbers>) {
+        self.vecs.shared.set(numbers);
     }
 
     /// A look-up of a node's name failed, completely or for one family of addresses.
