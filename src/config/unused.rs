@@ -2,9 +2,14 @@
 
 use std::collections::HashSet;
 
-use super::model::{Config, Site};
+use super::model::{Config, Pool, Site, StickyMode};
 use super::site::passthrough;
 use super::text::errors::{Place, Problems};
+
+/// Whether the pool has a table of sessions.
+fn keeps_a_table(pool: &Pool) -> bool {
+    pool.sticky.as_ref().is_some_and(|sticky| matches!(sticky.mode, StickyMode::Learn | StickyMode::Source))
+}
 
 /// Adds a warning for each.
 pub(super) fn warn(config: &Config, problems: &Problems) {
@@ -45,6 +50,15 @@ pub(super) fn warn(config: &Config, problems: &Problems) {
                 "write certificate = { acme = \"…\" } at a [[site]], or leave it out",
             );
         }
+    }
+    if let Some(shared) = config.shared.as_ref().filter(|shared| shared.stores.is_some())
+        && !config.pools.iter().any(keeps_a_table)
+    {
+        warn(
+            &shared.at,
+            "servers: no pool learns sessions, so they are told nothing".to_owned(),
+            "leave the key out; mode = \"cookie\" and \"route\" need the secret alone",
+        );
     }
     passthrough::warn_of_pools(config, problems);
     let pools: HashSet<usize> = config.sites.iter().flat_map(Site::pools).collect();

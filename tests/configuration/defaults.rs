@@ -9,6 +9,7 @@ use super::{Directory, MINIMAL, with_key};
 fn a_default_that_is_written_changes_nothing() {
     let directory = Directory::new("defaults");
     directory.certificate("site", &["esb.wso2.com"]);
+    directory.write("shared.secret", "3d9e1c77f3b64b0f8e5a2b1d0c9f8e7a");
     let mut seen = 0;
     for key in config::reference() {
         let Some(default) = key.default.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')) else { continue };
@@ -48,7 +49,11 @@ fn around(table: &str, key: &str, line: &str) -> String {
         "" => format!("{line}\n{file}"),
         "cluster.members" => format!("[cluster]\nmembers = [{{ node = \"n\", {line} }}]\n{file}"),
         "admin" | "cluster" | "dns" | "metrics" => format!("[{table}]\n{}\n{line}\n{file}", beside(table, key)),
-        "shared" => format!("[shared]\n{line}\n{file}"),
+        "shared" => format!("[shared]\n{}\n{line}\n{file}", beside(table, key)),
+        "shared.tls" => {
+            let shared = "[shared]\nsecret = \"shared.secret\"\nservers = [\"10.0.0.11\"]\n";
+            format!("{shared}[{table}]\nverify = \"full\"\n{line}\n{file}")
+        }
         "tracing" => format!("[tracing]\nendpoint = \"http://127.0.0.1:4318\"\n{line}\n{file}"),
         "admin.token" => format!("[[{table}]]\nname = \"ops\"\ncredential = \"ops\"\n{line}\n{file}"),
         "admin.tls" => format!("[{table}]\nchain = \"site.crt\"\nkey = \"site.key\"\n{line}\n{file}"),
@@ -108,6 +113,7 @@ fn beside(table: &str, key: &str) -> &'static str {
         ("pool.sticky", "path" | "http-only" | "same-site") => "mode = \"cookie\"",
         ("pool.sticky", "failback-idle") => "failback = \"when-idle\"",
         ("pool.health", _) => "probes = [{ kind = \"tcp\" }]",
+        ("shared", _) => "secret = \"shared.secret\"\nservers = [\"10.0.0.11\"]",
         ("site.rate", _) => "requests = 1",
         ("site.request-headers" | "site.response-headers", _) => "set = { \"X-Tenant\" = \"gold\" }",
         ("site.route.answer", _) => "body = \"closed\"",

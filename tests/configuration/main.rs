@@ -635,14 +635,17 @@ fn with_key(table: &str, key: &str, value: &str, is_table: bool) -> String {
         "acme" | "listener" | "node" | "pool" | "site" => format!("[[{table}]]\n{line}\n"),
         "listener.tls" => format!("[[listener]]\n[listener.tls]\n{line}\n"),
         "pool.nodes" => format!("{nodes}[[pool]]\nnodes = [{{ {line} }}]\n"),
-        "pool.tls" if key != "verify" => {
-            format!("[[pool]]\n[pool.tls]\nverify = \"{}\"\n{line}\n", if key == "pins" { "pin" } else { "full" })
+        "pool.tls" | "shared.tls" if key != "verify" => {
+            let above = if table == "pool.tls" { "[[pool]]\n" } else { "" };
+            let verify = if key == "pins" { "pin" } else { "full" };
+            format!("{above}[{table}]\nverify = \"{verify}\"\n{line}\n")
         }
         "site.route" => format!("[[site]]\n[[site.route]]\n{line}\n"),
         "site.route.headers" => format!("[[site]]\n[[site.route]]\nheaders = [{{ {line} }}]\n"),
         _ if table.starts_with("site.route.") => format!("[[site]]\n[[site.route]]\n[{table}]\n{line}\n"),
         "pool.health.probes" => format!("[[pool]]\n[pool.health]\nprobes = [{{ {line} }}]\n"),
-        "admin" | "admin.tls" | "cluster" | "cluster.database" | "dns" | "metrics" | "shared" | "tracing" => {
+        "admin" | "admin.tls" | "cluster" | "cluster.database" | "dns" | "metrics" | "shared" | "shared.tls"
+        | "shared.tls.certificate" | "tracing" => {
             format!("[{table}]\n{line}\n")
         }
         "acme.eab" => format!("[[acme]]\n[acme.eab]\n{line}\n"),

@@ -103,7 +103,7 @@ fn conditions_of_routes() {
         matches!(&routes[1].path, Some(PathPattern::Regex(regex)) if regex.is_match(b"/X1") && !regex.is_match(b"/x"))
     );
     assert!(matches!(&routes[2].path, Some(PathPattern::Prefix(path)) if **path == *"/a"));
-    assert_eq!(routes[1].methods, ["GET".into(), "POST".into()]);
+    assert!(routes[1].methods.iter().map(|method| &**method).eq(["GET", "POST"]));
     let wanted = |name: &str, value: Option<&str>| HeaderMatch { name: name.into(), value: value.map(Into::into) };
     assert_eq!(routes[2].headers, [wanted("x-tenant", Some("gold")), wanted("soapaction", None)]);
 }

@@ -1,5 +1,6 @@
 //! `[shared]`: what this machine has in common with the others that serve the same hosts.
 
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -49,6 +50,12 @@ fn stores(section: &Section<'_>, now: SystemTime) -> Option<Stores> {
         section.no_effect(&keys, "without servers", "write servers = [\"10.0.0.11:6379\", \"10.0.0.12:6379\"]");
         return None;
     }
+    let is_own = |server: &Arc<str>| server.starts_with("127.") || server.starts_with("[::1]") || server.starts_with("localhost:");
+    if !stores.servers.is_empty() && stores.servers.iter().all(is_own) {
+        let what = "servers: all of them are on this machine, so another one asks others, and nothing is shared";
+        let advice = "write the addresses by which both machines reach them, the same list on both";
+        section.problems.warning(section.place_of("servers"), what, advice);
+    }
     if stores.user.is_some() && stores.password.is_none() {
         section.refuse("user", "user: a user has a password", "name the file with it: password = \"/etc/weir/store.password\"");
     }
@@ -81,6 +88,10 @@ fn server(text: &str) -> Result<Arc<str>, Wrong> {
     if let Some((scheme, _)) = text.split_once("://") {
         let secure = if scheme == "rediss" { "; TLS is written as tls = { verify = … }" } else { "" };
         return Err(wrong(&format!("is a URL, and a host and a port belong here{secure}")));
+    }
+    if text.parse::<Ipv6Addr>().is_ok() {
+        let advice = format!("write \"[{text}]:{PORT}\": an IPv6 address stands in brackets");
+        return Err(Wrong::new(format!("{} is no host and port", quoted(text)), advice));
     }
     hosts::field(text).map_err(|_| wrong("is no host and port"))?;
     let port = text.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).map(|(_, port)| port.parse::<u16>());

@@ -20,6 +20,7 @@ use crate::config::Problem;
 use crate::control::actor::{Actor, OrderedBy};
 use crate::control::names::naming::NewAddresses;
 use crate::control::probing::FirstRounds;
+use crate::control::shared;
 use crate::control::state::{Control, ReloadRequest, Unrecorded, UpgradeRequest, WeightsRequest};
 use crate::control::store::sessions;
 use crate::proxy::generation::Generation;
@@ -204,6 +205,7 @@ impl Running {
             }
             () = signals.interrupt() => log::warn!("stopping at once (SIGINT)"),
         }
+        shared::finish(&self.control).await;
         save(&self.control).await;
     }
 }

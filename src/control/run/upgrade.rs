@@ -12,6 +12,7 @@ use crate::control::actor::OrderedBy;
 use crate::control::admin_sockets::AdminGiven;
 use crate::control::changes::stored::{self, StoredOrders};
 use crate::control::operators;
+use crate::control::shared;
 use crate::control::state::UpgradeRequest;
 use crate::control::store::{SLOW_DISK, sessions};
 
@@ -188,6 +189,7 @@ impl Running {
             drop(last);
             let _ = tokio::time::timeout(LAST_WORDS, told).await;
         }
+        shared::finish(&self.control).await;
         self.admin.leave_file();
     }
 }

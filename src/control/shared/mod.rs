@@ -100,6 +100,24 @@ impl Sharing {
     }
 }
 
+/// Waits until the servers that can be used were told everything, for a second at most. To be called when no request is left.
+pub(crate) async fn finish(control: &Control) {
+    let servers = control.stores.lock().clone();
+    let told = async {
+        let is_done = |server: &Arc<Server>| !server.is_up() || server.queue.is_done();
+        while !(control.sharing.has_told_all() && servers.iter().all(is_done)) {
+            tokio::time::sleep(LAST_LOOK).await;
+        }
+    };
+    if !servers.is_empty() && tokio::time::timeout(LAST_WORDS, told).await.is_err() {
+        log::warn!("shared: not every server was told of the last sessions");
+    }
+}
+
+/// How long the end of the process waits for that, and how often it looks.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+const LAST_LOOK: Duration = Duration::from_millis(5);
+
 /// None: it cannot be made, which `check` has refused.
 fn connector(stores: &Stores) -> Option<Option<TlsConnector>> {
     let Some(tls) = &stores.tls else { return Some(None) };

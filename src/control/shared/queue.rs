@@ -11,7 +11,7 @@ use super::clock::Version;
 use crate::proxy::worker::sharing::SessionPlace;
 
 /// The most sessions. Beyond these it is told the whole table when it can be.
-const MOST: usize = 1 << 18;
+const MOST: usize = 1 << 17;
 
 /// Up to how many sessions a look through the table goes on adding.
 const MANY: usize = 1 << 13;
@@ -27,6 +27,8 @@ struct Inner {
     updates: HashMap<SessionPlace, Update>,
     confirms: Vec<Arc<Confirm>>,
     overflowed: bool,
+    /// Whether something that was taken is being told.
+    is_telling: bool,
 }
 
 /// A session as it was bound. Where it lives the table says, when it is told.
@@ -111,6 +113,12 @@ impl Queue {
         self.inner.lock().updates.len()
     }
 
+    /// Whether the server was told everything.
+    pub(super) fn is_done(&self) -> bool {
+        let inner = self.inner.lock();
+        inner.updates.is_empty() && !inner.is_telling
+    }
+
     /// Whether a look through the table had better wait.
     pub(super) fn is_long(&self) -> bool {
         self.len() >= MANY
@@ -118,6 +126,7 @@ impl Queue {
 
     /// Until there is something; then all of it.
     pub(super) async fn next(&self) -> Batch {
+        self.inner.lock().is_telling = false;
         loop {
             if let Some(batch) = self.take() {
                 return batch;
@@ -130,6 +139,7 @@ impl Queue {
         let mut inner = self.inner.lock();
         let (updates, confirms) = (std::mem::take(&mut inner.updates), std::mem::take(&mut inner.confirms));
         let updates: Vec<_> = updates.into_iter().collect();
+        inner.is_telling = !updates.is_empty();
         (!updates.is_empty() || !confirms.is_empty()).then_some(Batch { updates, confirms })
     }
 

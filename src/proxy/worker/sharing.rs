@@ -15,6 +15,9 @@ use crate::traffic::affinity::sessions::SessionKey;
 const MOST_BOUND: usize = 1 << 16;
 const MOST_QUESTIONS: usize = 4096;
 
+/// How long what was bound waits for more, where nobody waits for it: each message to a server costs more than what is in it.
+const TOGETHER: Duration = Duration::from_millis(3);
+
 /// What goes between traffic threads and the control thread.
 #[derive(Debug, Default)]
 pub(crate) struct Sharing {
@@ -28,6 +31,7 @@ pub(crate) struct Sharing {
     patience: AtomicU64,
     told: Mutex<Told>,
     has_told: Notify,
+    has_waiting: Notify,
     questions: Mutex<Vec<Question>>,
     has_questions: Notify,
     counts: Counts,
@@ -113,7 +117,7 @@ impl Sharing {
     pub(crate) async fn known(&self, limit: Duration) {
         let (waiting, known) = oneshot::channel();
         self.told.lock().waiting.push(waiting);
-        self.has_told.notify_one();
+        self.has_waiting.notify_one();
         if !matches!(tokio::time::timeout(limit, known).await, Ok(Ok(()))) {
             self.counts.unconfirmed.fetch_add(1, Relaxed);
         }
@@ -147,9 +151,14 @@ impl Sharing {
         }
     }
 
-    /// Until there is something to tell the servers; then that.
+    /// Until there is something to tell the servers; then that, with what else comes soon. Where somebody waits, at once.
     pub(crate) async fn next_told(&self) -> Told {
-        self.has_told.notified().await;
+        tokio::select! {
+            () = self.has_waiting.notified() => {}
+            () = self.has_told.notified() => {
+                let _ = tokio::time::timeout(TOGETHER, self.has_waiting.notified()).await;
+            }
+        }
         self.take_told()
     }
 
@@ -163,6 +172,11 @@ impl Sharing {
     pub(crate) fn counts(&self) -> (u64, u64, u64) {
         let Counts { skipped, late, unconfirmed } = &self.counts;
         (skipped.load(Relaxed), late.load(Relaxed), unconfirmed.load(Relaxed))
+    }
+
+    /// Whether nothing waits to be told.
+    pub(crate) fn has_told_all(&self) -> bool {
+        self.told.lock().bound.is_empty()
     }
 
     fn take_told(&self) -> Told {
