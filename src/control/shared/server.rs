@@ -199,7 +199,7 @@ pub(super) fn in_words(error: &RedisError) -> String {
         _ if error.kind() == ErrorKind::AuthenticationFailed => {
             return "it refuses user and password; one that has no password refuses any".to_owned();
         }
-        _ if error.kind() == ErrorKind::Parse => return format!("it does not speak as Valkey and Redis do ({error})"),
+        _ if error.kind() == ErrorKind::Parse => return "it does not speak as Valkey and Redis do".to_owned(),
         _ if error.is_timeout() => return "it answers too late".to_owned(),
         _ if error.is_io_error() => return format!("the connection was lost ({error})"),
         _ => return error.to_string(),
