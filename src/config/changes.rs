@@ -40,7 +40,8 @@ pub fn changes(before: &Config, now: &Config) -> Changes {
     changes.extend(of_sites(before, now));
     changes.extend(of_admin(&before.admin, &now.admin));
     changes.extend(of_authorities(before, now));
-    changes.extend(before.shared.as_ref().zip(now.shared.as_ref()).into_iter().flat_map(|(old, new)| of_shared(old, new)));
+    changes
+        .extend(before.shared.as_ref().zip(now.shared.as_ref()).into_iter().flat_map(|(old, new)| of_shared(old, new)));
     changes.extend(new.missing_of(&old).map(|subject| format!("{subject} removed")));
     Changes(changes)
 }
@@ -234,7 +235,13 @@ fn of_shared(old: &Shared, new: &Shared) -> Vec<String> {
         if old.password != new.password {
             changes.push("shared: its file has another password".to_owned());
         }
-        changes.extend(old.tls.as_ref().zip(new.tls.as_ref()).into_iter().flat_map(|(old, new)| of_tls("shared", "servers", old, new)));
+        changes.extend(
+            old.tls
+                .as_ref()
+                .zip(new.tls.as_ref())
+                .into_iter()
+                .flat_map(|(old, new)| of_tls("shared", "servers", old, new)),
+        );
     }
     changes
 }

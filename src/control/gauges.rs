@@ -1,10 +1,11 @@
 //! The gauges of the metrics. Their values are computed when they are asked for.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::cluster::view::Membership;
-use super::shared::Counts;
+use super::shared::board::Counts;
 use super::shared::server::State;
 use super::state::Control;
 use crate::config::{Certificate, Config};
@@ -13,8 +14,15 @@ use crate::proxy::io::memory;
 use crate::traffic::pool::outage::PoolStatus;
 use crate::traffic::pool::state::Reason;
 
-/// Updates the gauges. Called before each scrape.
-pub(crate) fn refresh(control: &Control) {
+/// Updates the gauges before each scrape, for as long as this Weir runs.
+pub(crate) fn before_each_scrape(control: &Arc<Control>) {
+    let scraped = Arc::downgrade(control);
+    control.observer.metrics.before_scrape(move |_| {
+        scraped.upgrade().iter().for_each(|control| refresh(control));
+    });
+}
+
+fn refresh(control: &Control) {
     let generation = control.current.load_full();
     for (pool, run) in generation.snapshot.pools.iter().zip(&generation.pools) {
         match &pool.sessions {
@@ -63,7 +71,7 @@ fn of_cluster(control: &Control) {
 }
 
 fn of_shared(control: &Control) {
-    let servers = control.stores.lock().clone();
+    let servers = control.shared_board.servers.lock().clone();
     if servers.is_empty() {
         return control.observer.metrics.shared(None);
     }
@@ -74,7 +82,7 @@ fn of_shared(control: &Control) {
         SharedServerNumbers { name: server.name.to_string(), up, lag: lag.filter(|_| up), waiting, told }
     });
     let (skipped, late, unconfirmed) = control.sharing.counts();
-    let Counts { found, unknown, followed, foreign, later } = &*control.shared_counts;
+    let Counts { found, unknown, followed, foreign, later } = &*control.shared_board.counts;
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let numbers = SharedNumbers {
         servers: numbers.collect(),

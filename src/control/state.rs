@@ -16,9 +16,8 @@ use super::changes::operations::Operations;
 use super::cluster::view::ClusterState;
 use super::outages::Outages;
 use super::refusals::Refusals;
-use super::shared::Counts;
-use super::shared::server::Server;
 use super::reload::at_start::AtStart;
+use super::shared::board::Board as SharedBoard;
 use super::store::state_dir::StateDir;
 use crate::config::Problem;
 use crate::config::orders_file::Weights;
@@ -115,9 +114,8 @@ pub(crate) struct Control {
     pub(crate) askers: Mutex<Vec<(Arc<str>, Asker)>>,
     /// The certificates that are ordered from CAs. Whoever holds it takes no other lock of this room, and does not wait.
     pub(crate) acme: Mutex<Board>,
-    /// The servers that machines share, and what came of asking them.
-    pub(crate) stores: Mutex<Vec<Arc<Server>>>,
-    pub(crate) shared_counts: Arc<Counts>,
+    /// The servers and machines that have sessions in common with this one.
+    pub(crate) shared_board: SharedBoard,
     /// The pools that have no active node.
     pub(crate) outages: Mutex<Outages>,
     /// What Weir refused in the last minute.

@@ -191,8 +191,10 @@ fn of_cluster(control: &Control) -> Vec<Found> {
 
 /// Servers that machines share and that cannot be used. Requests do not depend on them; the next failure might.
 fn of_shared(control: &Control) -> Vec<Found> {
-    let servers = control.stores.lock().clone();
-    let one = |server: &Arc<Server>| Some(format!("the shared server {} cannot be used: {}", server.name, server.state().fault?));
+    let servers = control.shared_board.servers.lock().clone();
+    let one = |server: &Arc<Server>| {
+        Some(format!("the shared server {} cannot be used: {}", server.name, server.state().fault?))
+    };
     servers.iter().filter_map(one).map(|what| (Health::Degraded, what)).collect()
 }
 

@@ -49,11 +49,7 @@ fn around(table: &str, key: &str, line: &str) -> String {
         "" => format!("{line}\n{file}"),
         "cluster.members" => format!("[cluster]\nmembers = [{{ node = \"n\", {line} }}]\n{file}"),
         "admin" | "cluster" | "dns" | "metrics" => format!("[{table}]\n{}\n{line}\n{file}", beside(table, key)),
-        "shared" => format!("[shared]\n{}\n{line}\n{file}", beside(table, key)),
-        "shared.tls" => {
-            let shared = "[shared]\nsecret = \"shared.secret\"\nservers = [\"10.0.0.11\"]\n";
-            format!("{shared}[{table}]\nverify = \"full\"\n{line}\n{file}")
-        }
+        "shared" | "shared.tls" => in_shared(table, key, line) + &file,
         "tracing" => format!("[tracing]\nendpoint = \"http://127.0.0.1:4318\"\n{line}\n{file}"),
         "admin.token" => format!("[[{table}]]\nname = \"ops\"\ncredential = \"ops\"\n{line}\n{file}"),
         "admin.tls" => format!("[{table}]\nchain = \"site.crt\"\nkey = \"site.key\"\n{line}\n{file}"),
@@ -103,6 +99,12 @@ fn around(table: &str, key: &str, line: &str) -> String {
         _ if table.starts_with("site.") => format!("{file}[{table}]\n{}\n{line}\n", beside(table, key)),
         _ => in_pool(&format!("[{table}]\n{}\n{line}", beside(table, key))),
     }
+}
+
+/// `[shared]` with servers, and this line in it or in the table of its TLS.
+fn in_shared(table: &str, key: &str, line: &str) -> String {
+    let tls = if table == "shared" { "" } else { "\n[shared.tls]\nverify = \"full\"" };
+    format!("[shared]\n{}{tls}\n{line}\n", beside("shared", key))
 }
 
 /// What a table must say beside this key.

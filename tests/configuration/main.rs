@@ -644,8 +644,16 @@ fn with_key(table: &str, key: &str, value: &str, is_table: bool) -> String {
         "site.route.headers" => format!("[[site]]\n[[site.route]]\nheaders = [{{ {line} }}]\n"),
         _ if table.starts_with("site.route.") => format!("[[site]]\n[[site.route]]\n[{table}]\n{line}\n"),
         "pool.health.probes" => format!("[[pool]]\n[pool.health]\nprobes = [{{ {line} }}]\n"),
-        "admin" | "admin.tls" | "cluster" | "cluster.database" | "dns" | "metrics" | "shared" | "shared.tls"
-        | "shared.tls.certificate" | "tracing" => {
+        "admin"
+        | "admin.tls"
+        | "cluster"
+        | "cluster.database"
+        | "dns"
+        | "metrics"
+        | "shared"
+        | "shared.tls"
+        | "shared.tls.certificate"
+        | "tracing" => {
             format!("[{table}]\n{line}\n")
         }
         "acme.eab" => format!("[[acme]]\n[acme.eab]\n{line}\n"),

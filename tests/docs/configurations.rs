@@ -65,12 +65,13 @@ impl Files {
             certificate(&directory.join("certs"), name);
         }
         rsa_certificate(&directory.join("certs"), "wrk-rsa");
-        for authorities in ["house-ca.pem", "operators.pem", "partners.pem"] {
+        for authorities in ["house-ca.pem", "operators.pem", "partners.pem", "store-ca.pem"] {
             fs::copy(directory.join("certs/wrk.crt"), directory.join("certs").join(authorities)).unwrap();
         }
         fs::write(directory.join("certs/partners.crl"), LIST).unwrap();
         fs::write(directory.join("eab.key"), "c2l4dGVlbiBieXRlcyBvciBtb3Jl\n").unwrap();
         fs::write(directory.join("shared.secret"), "0".repeat(64)).unwrap();
+        fs::write(directory.join("store.password"), "open-sesame\n").unwrap();
         for page in ["403.json", "soon.html", "sorry.html"] {
             fs::write(directory.join("pages").join(page), "\n").unwrap();
         }
@@ -100,6 +101,10 @@ fn places(piece: &str) -> Vec<String> {
     let bare_site = site.split("certificate").next().unwrap_or_default();
     vec![
         format!("{piece}{rest}"),
+        format!("[shared]\nsecret = \"shared.secret\"\nservers = [\"10.0.0.11\"]\n{piece}\n{rest}"),
+        format!(
+            "[shared]\nsecret = \"shared.secret\"\nservers = [\"10.0.0.11\"]\n[shared.tls]\nverify = \"none\"\n{piece}\n{rest}"
+        ),
         format!("{rest}{piece}"),
         format!("{rest}{pool}{piece}"),
         format!("{rest}{bare}{piece}"),

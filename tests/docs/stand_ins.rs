@@ -28,8 +28,8 @@ pub(crate) const STAND_INS: &[(&str, &str, &str)] = &[
     ),
     (
         "apt",
-        "nothing is installed: only this repository's package and keepalived may be named",
-        r#"case "$1 $2" in "install keepalived") mkdir -p "$ROOT/etc/keepalived";; "install ./target/debian/weir_"*|"install --allow-downgrades"|"remove weir"|"purge weir"|"update ") ;; *) exit 64;; esac"#,
+        "nothing is installed: only this repository's package, keepalived and redis-server may be named",
+        r#"case "$1 $2" in "install keepalived") mkdir -p "$ROOT/etc/keepalived";; "install redis-server") ;; "install ./target/debian/weir_"*|"install --allow-downgrades"|"remove weir"|"purge weir"|"update ") ;; *) exit 64;; esac"#,
     ),
     (
         "dpkg",
@@ -55,6 +55,7 @@ pub(crate) const STAND_INS: &[(&str, &str, &str)] = &[
     ("chgrp", "files belong to who runs the test", r#"shift; ls "$@" > /dev/null"#),
     ("usermod", "there is no group weir", r#"[ "$1 $2" = "-aG weir" ]"#),
     ("git", "the test has no repository of its own", r#"case $1 in clone|rev-parse) ;; *) exit 64;; esac"#),
+    ("redis-cli", "there is no server", r#"[ "$1 $3" = "-h info" ]"#),
     ("nginx-prometheus-exporter", "a program of others, which make acceptance runs", r#"[ "$1" = --nginx.plus ]"#),
     (
         "dnf",

@@ -1,10 +1,11 @@
-//! The servers that machines share (`[shared] servers`).
+//! The servers that machines share (`[shared] servers`), and the other machines.
 
 use std::sync::Arc;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::control::shared::machines;
 use crate::control::shared::server::{Server, State};
 use crate::control::state::Control;
 
@@ -29,7 +30,7 @@ pub(super) struct SharedServerView {
 
 /// All of them, in the order of the file.
 pub(super) fn view(control: &Control) -> Vec<SharedServerView> {
-    control.stores.lock().iter().map(of_server).collect()
+    control.shared_board.servers.lock().iter().map(of_server).collect()
 }
 
 fn of_server(server: &Arc<Server>) -> SharedServerView {
@@ -45,4 +46,32 @@ fn of_server(server: &Arc<Server>) -> SharedServerView {
         waiting,
         told,
     }
+}
+
+/// Another machine that shares.
+#[derive(Serialize, ToSchema)]
+pub(super) struct MachineView {
+    name: String,
+    /// Whether it said something in the last five seconds.
+    there: bool,
+    /// How long ago it last said something.
+    seen_seconds: f64,
+    version: String,
+    /// Sessions in its tables.
+    sessions: u64,
+    /// Nodes that it judges otherwise than this one, in words: each machine has its own network and its own probes.
+    differs: Vec<String>,
+}
+
+/// The others, by name. One that said nothing for an hour is forgotten.
+pub(super) fn machines(control: &Control) -> Vec<MachineView> {
+    let one = |machine: machines::MachineView| MachineView {
+        name: machine.name,
+        there: machine.is_there,
+        seen_seconds: (machine.seen.as_secs_f64() * 10.0).round() / 10.0,
+        version: machine.version,
+        sessions: machine.sessions,
+        differs: machine.differs,
+    };
+    machines::view(control).into_iter().map(one).collect()
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::handler::Weir;
-use super::shared::{self, SharedServerView};
+use super::shared::{self, MachineView, SharedServerView};
 use crate::admin::numbers::{Minute, Total};
 use crate::control::state::Control;
 use crate::control::verdict::{Verdict, verdict};
@@ -40,6 +40,8 @@ pub(super) struct StatusView {
     last_reload: Option<ReloadView>,
     /// The servers that keep learned sessions for all machines; empty without `[shared] servers`.
     shared: Vec<SharedServerView>,
+    /// The other machines that have these servers.
+    machines: Vec<MachineView>,
     pools: Vec<String>,
     nodes: Vec<String>,
     sites: Vec<String>,
@@ -115,6 +117,7 @@ pub(super) fn view(control: &Control) -> StatusView {
             problems: reload.problems.iter().map(ToString::to_string).collect(),
         }),
         shared: shared::view(control),
+        machines: shared::machines(control),
         pools: config.pools.iter().map(|pool| pool.name.to_string()).collect(),
         nodes: config.nodes.iter().map(|node| node.name.to_string()).collect(),
         sites: config.sites.iter().map(|site| site.name.to_string()).collect(),

@@ -70,6 +70,7 @@ fn whole(args: &AdminArgs) -> Result<String, String> {
         site_table(&sites),
         node_table(&nodes, &pools, unix(now), table_width()) + &members(args),
         shared_table(&told["shared"]),
+        machine_table(&told["machines"]),
         order_table(&status["operators"], unix(now)),
         events.map(|event| line(event, now)).collect(),
     ];
@@ -94,10 +95,39 @@ fn shared_table(servers: &Value) -> String {
     let row = |server: &Value| {
         let word = if server["up"] == true { "up" } else { "down" };
         let since = server["since_seconds"].as_u64().map_or_else(|| "-".to_owned(), span);
-        vec![text(&server["server"]), word.to_owned(), since, milliseconds(&server["lag_milliseconds"]), text(&server["waiting"])]
+        vec![
+            text(&server["server"]),
+            word.to_owned(),
+            since,
+            milliseconds(&server["lag_milliseconds"]),
+            text(&server["waiting"]),
+        ]
     };
     let rows: Vec<_> = servers.as_array().into_iter().flatten().map(row).collect();
     if rows.is_empty() { String::new() } else { table(&["SHARED SERVER", "STATE", "SINCE", "LAG", "WAITING"], rows) }
+}
+
+/// The other machines, and below them where they judge a node otherwise.
+fn machine_table(machines: &Value) -> String {
+    let all = || machines.as_array().into_iter().flatten();
+    let row = |machine: &Value| {
+        let seen = machine["seen_seconds"].as_f64().unwrap_or_default();
+        let ago = if machine["there"] == true {
+            format!("{seen:.1}s ago")
+        } else {
+            format!("gone, {} ago", span(seen as u64))
+        };
+        vec![text(&machine["name"]), ago, text(&machine["sessions"]), text(&machine["version"])]
+    };
+    let rows: Vec<_> = all().map(row).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let differ = |machine: &Value| {
+        let told = machine["differs"].as_array().into_iter().flatten();
+        told.map(|what| format!("{}: {}\n", text(&machine["name"]), text(what))).collect::<String>()
+    };
+    table(&["MACHINE", "SEEN", "SESSIONS", "WEIR"], rows) + &all().map(differ).collect::<String>()
 }
 
 fn site_table(sites: &Value) -> String {

@@ -35,6 +35,8 @@ impl fmt::Debug for SharedSecret {
 /// The servers, Valkey or Redis, and how they are asked. Each has everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stores {
+    /// The name of this machine among them.
+    pub name: Arc<str>,
     /// `HOST:PORT` of each.
     pub servers: Vec<Arc<str>>,
     /// Who asks (ACL). `None`: `default`.

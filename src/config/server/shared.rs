@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use rustix::system::uname;
 
 use super::secret_file::{self, SecretFile};
 use crate::config::hosts;
@@ -35,6 +36,7 @@ pub(crate) fn read(main: &Section<'_>, now: SystemTime) -> Option<Shared> {
 fn stores(section: &Section<'_>, now: SystemTime) -> Option<Stores> {
     let servers = servers(section);
     let stores = Stores {
+        name: section.parsed("name", machine).unwrap_or_else(|| uname().nodename().to_string_lossy().into()),
         servers: servers.clone().unwrap_or_default(),
         user: section.parsed("user", word),
         password: password(section),
@@ -46,18 +48,24 @@ fn stores(section: &Section<'_>, now: SystemTime) -> Option<Stores> {
         confirm: no_longer_than(section, "confirm"),
     };
     if servers.is_none() {
-        let keys = ["user", "password", "tls", "database", "prefix", "timeout", "connect-timeout", "confirm"];
+        let keys = ["name", "user", "password", "tls", "database", "prefix", "timeout", "connect-timeout", "confirm"];
         section.no_effect(&keys, "without servers", "write servers = [\"10.0.0.11:6379\", \"10.0.0.12:6379\"]");
         return None;
     }
-    let is_own = |server: &Arc<str>| server.starts_with("127.") || server.starts_with("[::1]") || server.starts_with("localhost:");
+    let is_own = |server: &Arc<str>| {
+        server.starts_with("127.") || server.starts_with("[::1]") || server.starts_with("localhost:")
+    };
     if !stores.servers.is_empty() && stores.servers.iter().all(is_own) {
         let what = "servers: all of them are on this machine, so another one asks others, and nothing is shared";
         let advice = "write the addresses by which both machines reach them, the same list on both";
         section.problems.warning(section.place_of("servers"), what, advice);
     }
     if stores.user.is_some() && stores.password.is_none() {
-        section.refuse("user", "user: a user has a password", "name the file with it: password = \"/etc/weir/store.password\"");
+        section.refuse(
+            "user",
+            "user: a user has a password",
+            "name the file with it: password = \"/etc/weir/store.password\"",
+        );
     }
     Some(stores)
 }
@@ -109,6 +117,14 @@ fn word(text: &str) -> Result<Arc<str>, Wrong> {
     Ok(text.into())
 }
 
+fn machine(text: &str) -> Result<Arc<str>, Wrong> {
+    if text.is_empty() || text.len() > LONGEST || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let said = format!("{} is no name of a machine", quoted(text));
+        return Err(Wrong::new(said, format!("write 1 to {LONGEST} visible characters, such as \"lb1\"")));
+    }
+    Ok(text.into())
+}
+
 /// What stands in each key before the name of the pool, which has no colon.
 fn prefix(text: &str) -> Result<Arc<str>, Wrong> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
@@ -131,7 +147,11 @@ fn password(section: &Section<'_>) -> Option<Password> {
 fn no_longer_than(section: &Section<'_>, key: &'static str) -> Duration {
     let time = section.duration(key);
     if time > PATIENCE {
-        section.refuse(key, format!("{key}: a request would wait for that long"), "write 1s or less; 20ms is much in one house");
+        section.refuse(
+            key,
+            format!("{key}: a request would wait for that long"),
+            "write 1s or less; 20ms is much in one house",
+        );
     }
     time
 }

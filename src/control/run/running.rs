@@ -26,6 +26,7 @@ use crate::control::reload::Reloader;
 use crate::control::reload::at_start::AtStart;
 use crate::control::reload::first::FirstGeneration;
 use crate::control::sampling::Sampling;
+use crate::control::shared::board::Board as SharedBoard;
 use crate::control::state::{Control, ReloadRequest, UpgradeRequest, WeightsRequest};
 use crate::control::store::SLOW_DISK;
 use crate::control::store::audit::{self, Change};
@@ -103,8 +104,7 @@ impl Running {
             cluster: Mutex::default(),
             askers: Mutex::default(),
             acme: Mutex::default(),
-            stores: Mutex::default(),
-            shared_counts: Arc::default(),
+            shared_board: SharedBoard::default(),
             outages: Mutex::default(),
             refusals: Mutex::default(),
             state_dir: first.state_dir.take(),
@@ -117,10 +117,7 @@ impl Running {
         let threads = Arc::new(Threads::start(config.threads, &control.shared)?);
         let notifier = Arc::new(Notifier::from_environment());
         let (reloader, first_rounds) = Reloader::begin(path, first, (&control, &threads), &notifier);
-        let scraped = Arc::downgrade(&control);
-        observer.metrics.before_scrape(move |_| {
-            scraped.upgrade().iter().for_each(|control| gauges::refresh(control));
-        });
+        gauges::before_each_scrape(&control);
         let running = Self {
             path: path.to_path_buf(),
             control,

@@ -16,6 +16,9 @@ use crate::proxy::worker::sharing::{Question, SessionPlace};
 /// Once one server has told where a session lives, the others are waited for as long, should theirs be later.
 const GRACE: Duration = Duration::from_millis(2);
 
+/// What stands in each place.
+type Texts = Vec<Option<Vec<u8>>>;
+
 /// The most sessions in one question to a server.
 const AT_ONCE: usize = 200;
 
@@ -89,7 +92,7 @@ pub(super) async fn latest(common: &Common, places: &[SessionPlace]) -> Vec<Opti
 struct Asked<'c> {
     common: &'c Common,
     keys: Arc<[String]>,
-    servers: JoinSet<(usize, Result<Vec<Option<Vec<u8>>>, RedisError>)>,
+    servers: JoinSet<(usize, Result<Texts, RedisError>)>,
     /// The servers that have not answered.
     silent: Vec<usize>,
     best: Vec<Option<Record>>,
@@ -133,7 +136,9 @@ impl<'c> Asked<'c> {
                 }
                 Err(_) => {
                     let late = std::mem::take(&mut self.silent);
-                    late.iter().filter_map(|server| self.common.servers.get(*server)).for_each(|server| server.was_late());
+                    late.iter()
+                        .filter_map(|server| self.common.servers.get(*server))
+                        .for_each(|server| server.was_late());
                     self.common.look();
                     break;
                 }
@@ -143,7 +148,7 @@ impl<'c> Asked<'c> {
         (!self.best.is_empty()).then(|| std::mem::take(&mut self.best))
     }
 
-    fn hear(&mut self, index: usize, answer: Result<Vec<Option<Vec<u8>>>, RedisError>) {
+    fn hear(&mut self, index: usize, answer: Result<Texts, RedisError>) {
         self.silent.retain(|silent| *silent != index);
         let Some(server) = self.common.servers.get(index) else { return };
         // What is wrong with the connection who keeps it will find.

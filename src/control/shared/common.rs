@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio_rustls::TlsConnector;
 
+use super::board::Counts;
 use super::clock::{HybridClock, Version};
 use super::places::Places;
 use super::record::{NoRecord, Record, Seal};
@@ -27,19 +28,6 @@ pub(super) struct Common {
     pub(super) clock: Arc<HybridClock>,
     pub(super) servers: Vec<Arc<Server>>,
     pub(super) counts: Arc<Counts>,
-}
-
-/// What came of it, since the start.
-#[derive(Debug, Default)]
-pub(crate) struct Counts {
-    /// Sessions that the servers knew, and those that they did not.
-    pub(crate) found: AtomicU64,
-    pub(crate) unknown: AtomicU64,
-    /// Sessions that another machine had moved.
-    pub(crate) followed: AtomicU64,
-    /// Records that were not believed.
-    pub(crate) foreign: AtomicU64,
-    pub(crate) later: AtomicU64,
 }
 
 pub(super) fn count(counter: &AtomicU64) {
@@ -69,7 +57,11 @@ impl Common {
                     ),
                 };
                 if counter.fetch_add(1, Relaxed) == 0 {
-                    self.tell(log::Level::Warn, server, &format!("what stands at {place} {what}; others are only counted"));
+                    self.tell(
+                        log::Level::Warn,
+                        server,
+                        &format!("what stands at {place} {what}; others are only counted"),
+                    );
                 }
                 Err(why)
             }

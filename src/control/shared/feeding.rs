@@ -11,8 +11,9 @@ use tokio::time::{Instant, sleep};
 
 use super::clock::Version;
 use super::common::Common;
+use super::machines;
 use super::queue::Update;
-use super::server::{Server, in_words};
+use super::server::{Server, in_words, takes_nothing};
 use super::table;
 use super::writing::{Written, in_ms, merge};
 use crate::proxy::worker::sharing::SessionPlace;
@@ -44,8 +45,12 @@ pub(super) async fn beat(common: &Common, server: &Server, mut link: Multiplexed
             redis::cmd("PING").exec_async(&mut link).await
         };
         match asked {
-            Err(error) if !super::server::takes_nothing(&error) => return in_words(&error),
+            Err(error) if !takes_nothing(&error) => return in_words(&error),
             _ => server.answered(began.elapsed(), common.settings.timeout),
+        }
+        match machines::exchange(common, &mut link).await {
+            Err(error) if !takes_nothing(&error) => return in_words(&error),
+            _ => {}
         }
         common.look();
         sleep(BEAT).await;
@@ -117,7 +122,9 @@ async fn touch(
         let used = tokio::task::spawn_blocking(export).await.unwrap_or_default();
         // Use is noted to the second.
         let is_recent = |session: &&SavedSession| {
-            since.is_none_or(|since| Duration::from_secs(session.unused_seconds.into()) <= since + Duration::from_secs(2))
+            since.is_none_or(|since| {
+                Duration::from_secs(session.unused_seconds.into()) <= since + Duration::from_secs(2)
+            })
         };
         let used: Vec<&SavedSession> = used.iter().filter(is_recent).collect();
         for some in used.chunks(AT_ONCE) {

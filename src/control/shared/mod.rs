@@ -7,14 +7,17 @@
 //! server itself, so all agree. Requests never depend on a server.
 
 mod asking;
+pub(crate) mod board;
 mod clock;
 mod common;
 mod feeding;
 pub(crate) mod keys;
+pub(crate) mod machines;
 mod moves;
 mod places;
 mod queue;
 mod record;
+mod said;
 pub(crate) mod server;
 mod table;
 mod writing;
@@ -27,9 +30,9 @@ use tokio_rustls::TlsConnector;
 
 use self::clock::HybridClock;
 use self::common::Common;
-pub(crate) use self::common::Counts;
 use self::places::Places;
 use self::record::Seal;
+use self::said::Machines;
 use self::server::{Connection, Server, in_words};
 use super::state::Control;
 use crate::config::{Config, Stores};
@@ -65,20 +68,23 @@ impl Sharing {
             return;
         }
         self.running = None;
-        control.stores.lock().clear();
+        control.shared_board.servers.lock().clear();
+        *control.shared_board.machines.lock() = Machines::default();
         let Some(stores) = stores else { return control.sharing.switch(false, Duration::ZERO, Duration::ZERO) };
         match control.at_start.seal_of_records().zip(connector(stores)) {
             Some((seal, tls)) => self.begin(control, stores, (Seal(seal), tls)),
             None => {
                 control.sharing.switch(false, Duration::ZERO, Duration::ZERO);
-                log::error!("shared: no server is used before a restart: sessions are not hashed with the secret of [shared] yet");
+                log::error!(
+                    "shared: no server is used before a restart: sessions are not hashed with the secret of [shared] yet"
+                );
             }
         }
     }
 
     fn begin(&mut self, control: &Arc<Control>, stores: &Stores, (seal, tls): (Seal, Option<TlsConnector>)) {
         let servers: Vec<Arc<Server>> = stores.servers.iter().map(Server::new).collect();
-        control.stores.lock().clone_from(&servers);
+        control.shared_board.servers.lock().clone_from(&servers);
         control.sharing.switch(true, stores.confirm, stores.timeout);
         let common = Arc::new(Common {
             control: Arc::clone(control),
@@ -88,12 +94,10 @@ impl Sharing {
             seal,
             clock: Arc::clone(&self.clock),
             servers,
-            counts: Arc::clone(&control.shared_counts),
+            counts: Arc::clone(&control.shared_board.counts),
         });
-        let mut tasks = vec![
-            tokio::spawn(writing::listen(Arc::clone(&common))),
-            tokio::spawn(asking::answer(Arc::clone(&common))),
-        ];
+        let mut tasks =
+            vec![tokio::spawn(writing::listen(Arc::clone(&common))), tokio::spawn(asking::answer(Arc::clone(&common)))];
         let each = common.servers.iter().map(|server| tokio::spawn(keep(Arc::clone(&common), Arc::clone(server))));
         tasks.extend(each);
         self.running = Some(Running { settings: stores.clone(), tasks });
@@ -102,7 +106,7 @@ impl Sharing {
 
 /// Waits until the servers that can be used were told everything, for a second at most. To be called when no request is left.
 pub(crate) async fn finish(control: &Control) {
-    let servers = control.stores.lock().clone();
+    let servers = control.shared_board.servers.lock().clone();
     let told = async {
         let is_done = |server: &Arc<Server>| !server.is_up() || server.queue.is_done();
         while !(control.sharing.has_told_all() && servers.iter().all(is_done)) {
@@ -145,8 +149,7 @@ async fn use_it(common: &Common, server: &Server) -> String {
         Err(why) => return why,
     };
     let (mut link, moved) = (main.redis.clone(), moves.redis.clone());
-    let script: Result<String, _> =
-        redis::cmd("SCRIPT").arg("LOAD").arg(writing::MERGE).query_async(&mut link).await;
+    let script: Result<String, _> = redis::cmd("SCRIPT").arg("LOAD").arg(writing::MERGE).query_async(&mut link).await;
     let script = match script {
         Ok(script) => script,
         Err(error) => return in_words(&error),

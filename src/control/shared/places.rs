@@ -33,6 +33,11 @@ impl Places {
         format!("{}:moves", self.0)
     }
 
+    /// What machines say of themselves, by name.
+    pub(super) fn machines(&self) -> String {
+        format!("{}:machines", self.0)
+    }
+
     /// Is there while some machine tells the server everything.
     pub(super) fn fed(&self) -> String {
         format!("{}:fed", self.0)

@@ -40,17 +40,13 @@ const LONGEST: usize = 1024;
 impl Record {
     /// `place` is the key that it stands under.
     pub(super) fn to_text(&self, place: &str, seal: Seal) -> String {
-        let told = format!("{FORM}{:020}|{}|{}", self.version.number(), self.node, self.home);
-        format!("{told}|{:032x}", seal.of(place, &told))
+        seal.sealed(place, &format!("{FORM}{:020}|{}|{}", self.version.number(), self.node, self.home))
     }
 
     /// Reads what stands under this key.
     pub(super) fn of_text(text: &[u8], place: &str, seal: Seal) -> Result<Self, NoRecord> {
-        let text = std::str::from_utf8(text).ok().filter(|text| text.len() <= LONGEST).ok_or(NoRecord::Foreign)?;
-        let (told, hash) = text.rsplit_once('|').ok_or(NoRecord::Foreign)?;
-        if u128::from_str_radix(hash, 16).ok() != Some(seal.of(place, told)) {
-            return Err(NoRecord::Foreign);
-        }
+        let told = Some(text).filter(|text| text.len() <= LONGEST).and_then(|text| seal.opened(place, text));
+        let told = told.ok_or(NoRecord::Foreign)?;
         let mut parts = told.strip_prefix(FORM).ok_or(NoRecord::Later)?.split('|');
         let version = parts.next().and_then(|version| version.parse().ok()).map(Version::from_number);
         match (version, parts.next(), parts.next()) {
@@ -61,6 +57,17 @@ impl Record {
 }
 
 impl Seal {
+    /// A text that is believed in this place alone.
+    pub(super) fn sealed(self, place: &str, told: &str) -> String {
+        format!("{told}|{:032x}", self.of(place, told))
+    }
+
+    /// The text, if it was sealed for this place.
+    pub(super) fn opened<'t>(self, place: &str, text: &'t [u8]) -> Option<&'t str> {
+        let (told, hash) = std::str::from_utf8(text).ok()?.rsplit_once('|')?;
+        (u128::from_str_radix(hash, 16).ok()? == self.of(place, told)).then_some(told)
+    }
+
     fn of(self, place: &str, told: &str) -> u128 {
         let mut hasher = SipHasher24::new_with_key(&self.0);
         hasher.write(place.as_bytes());

@@ -193,9 +193,12 @@ pub(super) fn in_words(error: &RedisError) -> String {
         Some("NOPERM") => "its ACL does not let this user: two-balancers.md has what Weir needs",
         Some("READONLY") => "it is a replica, and each server stands alone here: name the primary, or REPLICAOF NO ONE",
         Some("OOM") => "its memory is full: raise maxmemory, or set maxmemory-policy volatile-ttl",
+        Some("WRONGTYPE") => "something else stands under the prefix of [shared]: write another prefix",
         Some("MISCONF") => "it cannot write to its own disk",
         Some("LOADING") => "it still reads from its own disk",
-        Some("MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN") => "it is part of a cluster, and each server stands alone here",
+        Some("MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN") => {
+            "it is part of a cluster, and each server stands alone here"
+        }
         _ if error.kind() == ErrorKind::AuthenticationFailed => {
             return "it refuses user and password; one that has no password refuses any".to_owned();
         }

@@ -39,7 +39,8 @@ pub(super) fn keeps(pool: &Pool, unused: Duration) -> Option<Duration> {
 /// Whether the session lives here, on whatever node.
 pub(super) fn knows(control: &Control, place: &SessionPlace) -> bool {
     let generation = control.current.load();
-    sessions(generation.snapshot.pool(&place.pool)).is_some_and(|sessions| sessions.peek(place.key, now(control)).is_some())
+    sessions(generation.snapshot.pool(&place.pool))
+        .is_some_and(|sessions| sessions.peek(place.key, now(control)).is_some())
 }
 
 /// Takes a session over that this machine does not know. False: there is no such node here, or it has become known.

@@ -307,18 +307,8 @@ pub const DEFINITIONS: &[Definition] = &[
         "server",
         "1 while the server of [shared] can be used and takes what it is told, else 0",
     ),
-    (
-        "weir_shared_sessions_told_total",
-        "counter",
-        "server",
-        "Sessions that the server was told of",
-    ),
-    (
-        "weir_shared_sessions_waiting",
-        "gauge",
-        "server",
-        "Sessions that the server has yet to be told of",
-    ),
+    ("weir_shared_sessions_told_total", "counter", "server", "Sessions that the server was told of"),
+    ("weir_shared_sessions_waiting", "gauge", "server", "Sessions that the server has yet to be told of"),
     (
         "weir_shared_unconfirmed_total",
         "counter",

@@ -6,7 +6,7 @@ use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Registry};
 use super::definitions::register;
 use super::histogram::HistogramVec;
 use super::process::Process;
-use super::shared::Shared;
+use super::scrape::shared::Shared;
 
 #[derive(Clone, Debug)]
 pub(super) struct MetricVecs {

@@ -2,3 +2,4 @@
 
 pub(super) mod earlier;
 pub(super) mod open_metrics;
+pub(super) mod shared;

@@ -32,9 +32,8 @@ impl<'r> Routed<'r> {
     /// Looks the session up, in the way that its pool keeps sessions.
     pub(crate) fn find_session(self, target: Target<'r>) -> InPool<'r> {
         let sticky = target.pool().settings.sticky.as_ref();
-        let belongs = sticky.map_or_else(Affinity::default, |sticky| {
-            Affinity::of(target.pool(), &self.affinity_input(sticky))
-        });
+        let belongs =
+            sticky.map_or_else(Affinity::default, |sticky| Affinity::of(target.pool(), &self.affinity_input(sticky)));
         InPool { routed: self, target, belongs, session: SessionOutcome::None, has_bound: Cell::new(false) }
     }
 

@@ -70,15 +70,13 @@ impl Affinity {
 /// The most ids of one request that are asked for elsewhere. Clients of WSO2 send two where two paths have a cookie of that name.
 const MOST_IDS: usize = 4;
 
-/// The keys under which the session of a request may be known, the first [`MOST_IDS`].
+/// The keys under which the session of a request may be known: those of its first ids.
 pub fn keys(pool: &Pool, input: &AffinityInput<'_>) -> Vec<SessionKey> {
     match (&pool.settings.sticky, &pool.sessions) {
         (Some(sticky), Some(sessions)) if sticky.mode == StickyMode::Source => {
             vec![sessions.key(&source_key(input.client))]
         }
-        (Some(sticky), Some(sessions)) => {
-            ids(sticky, input.head).take(MOST_IDS).map(|id| sessions.key(id)).collect()
-        }
+        (Some(sticky), Some(sessions)) => ids(sticky, input.head).take(MOST_IDS).map(|id| sessions.key(id)).collect(),
         _ => Vec::new(),
     }
 }

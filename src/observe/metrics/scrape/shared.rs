@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Registry};
 
-use super::definitions::register;
+use crate::observe::metrics::definitions::register;
 
 /// What is known of them, as it is when somebody reads.
 pub struct SharedNumbers {
@@ -35,7 +35,7 @@ pub struct SharedServerNumbers {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Shared {
+pub(in crate::observe::metrics) struct Shared {
     lookups: IntCounterVec,
     moves: IntCounterVec,
     refused: IntCounterVec,
@@ -47,7 +47,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn registered_in(registry: &Registry) -> Self {
+    pub(in crate::observe::metrics) fn registered_in(registry: &Registry) -> Self {
         let counter = |name| register(registry, name, IntCounterVec::new);
         let gauge = |name| register(registry, name, IntGaugeVec::new);
         Self {
@@ -63,7 +63,7 @@ impl Shared {
     }
 
     /// `None`: there are no servers, and no series.
-    pub(super) fn set(&self, numbers: Option<&SharedNumbers>) {
+    pub(in crate::observe::metrics) fn set(&self, numbers: Option<&SharedNumbers>) {
         let Self { lookups, moves, refused, lag, up, told, waiting, unconfirmed } = self;
         [lookups, moves, refused, told, unconfirmed].into_iter().for_each(IntCounterVec::reset);
         [up, waiting].into_iter().for_each(IntGaugeVec::reset);

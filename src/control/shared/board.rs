@@ -1,0 +1,31 @@
+//! What is known of the servers, of what came of asking them, and of the other machines.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use parking_lot::Mutex;
+
+use super::said::Machines;
+use super::server::Server;
+
+/// What is shown of it.
+#[derive(Default)]
+pub(crate) struct Board {
+    pub(crate) servers: Mutex<Vec<Arc<Server>>>,
+    pub(crate) counts: Arc<Counts>,
+    /// Whoever holds it takes no other lock.
+    pub(crate) machines: Mutex<Machines>,
+}
+
+/// What came of it, since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    /// Sessions that the servers knew, and those that they did not.
+    pub(crate) found: AtomicU64,
+    pub(crate) unknown: AtomicU64,
+    /// Sessions that another machine had moved.
+    pub(crate) followed: AtomicU64,
+    /// Records that were not believed.
+    pub(crate) foreign: AtomicU64,
+    pub(crate) later: AtomicU64,
+}
