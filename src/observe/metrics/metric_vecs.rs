@@ -1,7 +1,7 @@
 //! The metric vectors of the prometheus crate, registered from the definitions. Handles are resolved from them while a
 //! generation is built; a request looks nothing up in them.
 
-use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Registry};
+use prometheus::{GaugeVec, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
 use super::definitions::register;
 use super::histogram::HistogramVec;
@@ -192,7 +192,7 @@ impl MetricVecs {
             sessions: gauge("weir_sessions"),
             sessions_evicted: counter("weir_sessions_evicted_total"),
             sessions_learned: counter("weir_sessions_learned_total"),
-            shared: Shared::registered_in(registry),
+            shared: Shared::made_by(counter, gauge, |name| register(registry, name, GaugeVec::new)),
             spans: counter("weir_spans_total"),
             tunnels: counter("weir_tunnels_total"),
             tunnels_open: gauge("weir_tunnels_open"),

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Registry};
-
-use crate::observe::metrics::definitions::register;
+use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec};
 
 /// What is known of them, as it is when somebody reads.
 pub struct SharedNumbers {
@@ -35,7 +33,7 @@ pub struct SharedServerNumbers {
 }
 
 #[derive(Clone, Debug)]
-pub(in crate::observe::metrics) struct Shared {
+pub(crate) struct Shared {
     lookups: IntCounterVec,
     moves: IntCounterVec,
     refused: IntCounterVec,
@@ -47,14 +45,17 @@ pub(in crate::observe::metrics) struct Shared {
 }
 
 impl Shared {
-    pub(in crate::observe::metrics) fn registered_in(registry: &Registry) -> Self {
-        let counter = |name| register(registry, name, IntCounterVec::new);
-        let gauge = |name| register(registry, name, IntGaugeVec::new);
+    /// Of what makes counters and gauges by their names.
+    pub(crate) fn made_by(
+        counter: impl Fn(&'static str) -> IntCounterVec,
+        gauge: impl Fn(&'static str) -> IntGaugeVec,
+        fraction: impl Fn(&'static str) -> GaugeVec,
+    ) -> Self {
         Self {
             lookups: counter("weir_shared_lookups_total"),
             moves: counter("weir_shared_moves_total"),
             refused: counter("weir_shared_records_refused_total"),
-            lag: register(registry, "weir_shared_server_lag_seconds", GaugeVec::new),
+            lag: fraction("weir_shared_server_lag_seconds"),
             up: gauge("weir_shared_server_up"),
             told: counter("weir_shared_sessions_told_total"),
             waiting: gauge("weir_shared_sessions_waiting"),
@@ -63,7 +64,7 @@ impl Shared {
     }
 
     /// `None`: there are no servers, and no series.
-    pub(in crate::observe::metrics) fn set(&self, numbers: Option<&SharedNumbers>) {
+    pub(crate) fn set(&self, numbers: Option<&SharedNumbers>) {
         let Self { lookups, moves, refused, lag, up, told, waiting, unconfirmed } = self;
         [lookups, moves, refused, told, unconfirmed].into_iter().for_each(IntCounterVec::reset);
         [up, waiting].into_iter().for_each(IntGaugeVec::reset);
