@@ -317,7 +317,7 @@ complete -c weir -n "__fish_weir_using_subcommand events" -l node -d 'Only what 
 complete -c weir -n "__fish_weir_using_subcommand events" -l since -d 'Only what happened from this time on' -r
 complete -c weir -n "__fish_weir_using_subcommand events" -l until -d 'Only what happened until this time, written in the same ways' -r
 complete -c weir -n "__fish_weir_using_subcommand events" -l pool -d 'Only what is about this pool and its nodes' -r
-complete -c weir -n "__fish_weir_using_subcommand events" -l kind -d 'Only events of this kind: cluster, operator, pool, reload, start, state, stop or upgrade' -r
+complete -c weir -n "__fish_weir_using_subcommand events" -l kind -d 'Only events of this kind: certificate, cluster, files, operator, pool, reload, shared, start, state, stop or upgrade' -r
 complete -c weir -n "__fish_weir_using_subcommand events" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand events" -l token-file -d 'A file with the token to show' -r -F
 complete -c weir -n "__fish_weir_using_subcommand events" -l ca -d 'For https: the CA certificates to believe [default: the system\'s]' -r -F

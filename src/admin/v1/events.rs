@@ -32,7 +32,7 @@ pub(super) struct EventView {
     /// Counts from 1 since the start, without gaps.
     number: u64,
     at: String,
-    /// `cluster`, `operator`, `pool`, `reload`, `start`, `state`, `stop` or `upgrade`.
+    /// `certificate`, `cluster`, `files`, `operator`, `pool`, `reload`, `shared`, `start`, `state`, `stop` or `upgrade`.
     kind: &'static str,
     /// What it happened to, as `esb-https/worker1`.
     subject: String,
@@ -57,7 +57,7 @@ pub(super) struct EventView {
     ("since" = Option<u64>, Query, description = "Only events with a higher number"),
     ("limit" = Option<u64>, Query, description = "So many at most, the newest (default 100)"),
     ("about" = Option<String>, Query, description = "Only events about this node, pool or pool/node; 400 where there is none of that name"),
-    ("kind" = Option<String>, Query, description = "Only events of this kind: `cluster`, `operator`, `pool`, `reload`, `start`, `state`, `stop` or `upgrade`"),
+    ("kind" = Option<String>, Query, description = "Only events of this kind: `certificate`, `cluster`, `files`, `operator`, `pool`, `reload`, `shared`, `start`, `state`, `stop` or `upgrade`"),
     ("from_time" = Option<String>, Query, description = "Only events from this moment on: RFC 3339 in UTC, or its beginning, as `2026-11-22T03:10`"),
     ("to_time" = Option<String>, Query, description = "Only events up to this moment, or to the end of what is given of it"),
 ), responses(

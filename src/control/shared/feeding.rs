@@ -17,7 +17,7 @@ use super::server::{Server, in_words, takes_nothing};
 use super::table;
 use super::writing::{Written, in_ms, merge};
 use crate::proxy::worker::sharing::SessionPlace;
-use crate::traffic::affinity::sessions::SavedSession;
+use crate::traffic::affinity::sessions::SessionKey;
 
 /// How often a server is asked how it is, and for how long the word stands that it is fed.
 const BEAT: Duration = Duration::from_secs(1);
@@ -33,14 +33,27 @@ const LEASE: u64 = 60_000;
 /// How soon it is tried again to fill a server, where there was none to fill it from.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Asks how it is, until the connection is lost. Why it was.
-pub(super) async fn beat(common: &Common, server: &Server, mut link: MultiplexedConnection) -> String {
+/// One run of a server: from its start to its end it forgets nothing, unless somebody empties it.
+#[derive(Clone)]
+pub(super) struct Run(String);
+
+impl Run {
+    /// The one that answers.
+    pub(super) async fn of(link: &mut MultiplexedConnection) -> Result<Self, RedisError> {
+        let info: String = redis::cmd("INFO").arg("server").query_async(link).await?;
+        let id = info.lines().find_map(|line| line.strip_prefix("run_id:"));
+        Ok(Self(id.unwrap_or_default().trim().to_owned()))
+    }
+}
+
+/// Says that this run of the server is fed, and asks how it is, until the connection is lost. Why it was.
+pub(super) async fn beat(common: &Common, server: &Server, mut link: MultiplexedConnection, run: &Run) -> String {
+    let mut has_said = false;
     loop {
         let began = Instant::now();
-        // While it is fed, others see that.
         let asked = if server.is_filled.load(Relaxed) {
             let fed = common.places.fed();
-            redis::cmd("SET").arg(fed).arg(1).arg("PX").arg(in_ms(FED)).exec_async(&mut link).await
+            redis::cmd("SET").arg(fed).arg(&run.0).arg("PX").arg(in_ms(FED)).exec_async(&mut link).await
         } else {
             redis::cmd("PING").exec_async(&mut link).await
         };
@@ -50,16 +63,23 @@ pub(super) async fn beat(common: &Common, server: &Server, mut link: Multiplexed
         }
         match machines::exchange(common, &mut link).await {
             Err(error) if !takes_nothing(&error) => return in_words(&error),
-            _ => {}
+            Ok(true) if has_said => {
+                server.is_filled.store(false, Relaxed);
+                server.knows_tables.lock().take();
+                common.tell(log::Level::Warn, server, "was emptied; it is told everything again");
+            }
+            Ok(_) => has_said = true,
+            Err(_) => {}
         }
         common.look();
         sleep(BEAT).await;
     }
 }
 
-/// Whether other machines have told it everything until now.
-pub(super) async fn is_fed(common: &Common, link: &mut MultiplexedConnection) -> Result<bool, RedisError> {
-    redis::cmd("EXISTS").arg(common.places.fed()).query_async(link).await
+/// Whether machines have told this run of it everything until now.
+async fn is_fed(common: &Common, link: &mut MultiplexedConnection, run: &Run) -> Result<bool, RedisError> {
+    let fed: Option<String> = redis::cmd("GET").arg(common.places.fed()).query_async(link).await?;
+    Ok(fed.is_some_and(|fed| fed == run.0))
 }
 
 /// Gives the server what it lacks, and then touches what is used. Why the connection was lost.
@@ -67,22 +87,24 @@ pub(super) async fn feed(
     common: &Common,
     server: &Server,
     mut link: MultiplexedConnection,
-    (script, mut was_fed): (&str, bool),
+    (script, run): (&str, &Run),
 ) -> String {
+    match is_fed(common, &mut link, run).await {
+        Ok(fed) => server.is_filled.store(fed, Relaxed),
+        Err(error) => return in_words(&error),
+    }
     let mut touched = Instant::now();
-    // The tables of this machine may have what no server has.
-    let mut all = !server.is_filled.load(Relaxed) || !was_fed;
-    server.is_filled.store(was_fed, Relaxed);
     loop {
-        if all || server.queue.take_overflow() {
+        let knows_tables = server.knows_tables.lock().as_ref() == Some(&run.0);
+        if !knows_tables || server.queue.take_overflow() {
+            *server.knows_tables.lock() = Some(run.0.clone());
             if let Err(error) = touch(common, server, &mut link, None).await {
+                server.knows_tables.lock().take();
                 return in_words(&error);
             }
-            all = false;
         }
-        if !was_fed {
-            was_fed = fill(common, server, &mut link, script).await;
-            server.is_filled.store(was_fed, Relaxed);
+        if !server.is_filled.load(Relaxed) && fill(common, server, &mut link, (script, run)).await {
+            server.is_filled.store(true, Relaxed);
         }
         if touched.elapsed() >= quarter(common) {
             let since = touched.elapsed();
@@ -114,30 +136,28 @@ async fn touch(
     let now = table::now(&common.control);
     for pool in &generation.snapshot.pools {
         let Some(sessions) = pool.sessions.clone() else { continue };
+        // Use is noted to the second.
+        let longest = since.map_or(u32::MAX, |since| u32::try_from(since.as_secs() + 2).unwrap_or(u32::MAX));
         let export = move || {
-            let mut used: Vec<SavedSession> = Vec::new();
-            sessions.export(now, &mut |session| used.push(session));
+            let mut used: Vec<(SessionKey, u32)> = Vec::new();
+            sessions.export(now, &mut |session| {
+                if session.unused_seconds <= longest {
+                    used.push((session.key, session.unused_seconds));
+                }
+            });
             used
         };
         let used = tokio::task::spawn_blocking(export).await.unwrap_or_default();
-        // Use is noted to the second.
-        let is_recent = |session: &&SavedSession| {
-            since.is_none_or(|since| {
-                Duration::from_secs(session.unused_seconds.into()) <= since + Duration::from_secs(2)
-            })
-        };
-        let used: Vec<&SavedSession> = used.iter().filter(is_recent).collect();
         for some in used.chunks(AT_ONCE) {
-            let place = |session: &SavedSession| SessionPlace { pool: Arc::clone(pool.name()), key: session.key };
+            let place = |key: SessionKey| SessionPlace { pool: Arc::clone(pool.name()), key };
             let mut pipeline = redis::pipe();
-            for session in some {
-                let unused = Duration::from_secs(session.unused_seconds.into());
-                let keeps = in_ms(table::keeps(pool, unused).unwrap_or_default());
-                pipeline.cmd("PEXPIRE").arg(common.places.session(&place(session))).arg(keeps);
+            for (key, unused) in some {
+                let keeps = table::keeps(pool, Duration::from_secs((*unused).into())).unwrap_or_default();
+                pipeline.cmd("PEXPIRE").arg(common.places.session(&place(*key))).arg(in_ms(keeps));
             }
             let there: Vec<bool> = pipeline.query_async(link).await?;
-            for (session, _) in some.iter().zip(there).filter(|(_, there)| !there) {
-                server.queue.add(&place(session), Update { version: Version::RESTORED, moved: false });
+            for ((key, _), _) in some.iter().zip(there).filter(|(_, there)| !there) {
+                server.queue.add(&place(*key), Update { version: Version::RESTORED, moved: false });
             }
             while server.queue.is_long() {
                 sleep(PAUSE).await;
@@ -149,7 +169,7 @@ async fn touch(
 }
 
 /// Copies what another server has, unless another machine does. False: there was none to copy from.
-async fn fill(common: &Common, server: &Server, link: &mut MultiplexedConnection, script: &str) -> bool {
+async fn fill(common: &Common, server: &Server, link: &mut MultiplexedConnection, (script, run): (&str, &Run)) -> bool {
     let others = || common.servers.iter().filter(|other| other.name != server.name);
     if others().next().is_none() {
         return true;
@@ -159,7 +179,7 @@ async fn fill(common: &Common, server: &Server, link: &mut MultiplexedConnection
     match lease.query_async::<Option<String>>(link).await {
         Ok(Some(_)) => {}
         // Another machine does. It says so as long as it tells the server everything.
-        Ok(None) => return is_fed(common, link).await.unwrap_or(false),
+        Ok(None) => return is_fed(common, link, run).await.unwrap_or(false),
         Err(_) => return false,
     }
     let copied = copy(common, server, (source, link), script).await;

@@ -31,16 +31,16 @@ pub(crate) struct MachineView {
     pub(crate) differs: Vec<String>,
 }
 
-/// Says what this machine has, and hears the others, by one server.
-pub(super) async fn exchange(common: &Common, link: &mut MultiplexedConnection) -> Result<(), RedisError> {
+/// Says what this machine has, and hears the others, by one server. Whether the server had nothing of this machine.
+pub(super) async fn exchange(common: &Common, link: &mut MultiplexedConnection) -> Result<bool, RedisError> {
     let (place, own) = (common.places.machines(), &*common.settings.name);
     let said = serde_json::to_string(&of_this_one(&common.control)).unwrap_or_default();
     let text = common.seal.sealed(&field(&place, own), &said);
     let mut pipeline = redis::pipe();
-    pipeline.cmd("HSET").arg(&place).arg(own).arg(text).ignore().cmd("HLEN").arg(&place);
-    let (count,): (usize,) = pipeline.query_async(link).await?;
+    pipeline.cmd("HSET").arg(&place).arg(own).arg(text).cmd("HLEN").arg(&place);
+    let (is_new, count): (bool, usize) = pipeline.query_async(link).await?;
     if count > MOST {
-        return Ok(());
+        return Ok(is_new);
     }
     let all: Vec<(Vec<u8>, Vec<u8>)> = redis::cmd("HGETALL").arg(&place).query_async(link).await?;
     let heard = all.into_iter().filter_map(|(name, text)| {
@@ -52,7 +52,7 @@ pub(super) async fn exchange(common: &Common, link: &mut MultiplexedConnection) 
     for name in forgotten {
         redis::cmd("HDEL").arg(&place).arg(name).exec_async(link).await?;
     }
-    Ok(())
+    Ok(is_new)
 }
 
 fn field(place: &str, name: &str) -> String {

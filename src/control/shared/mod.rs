@@ -30,6 +30,7 @@ use tokio_rustls::TlsConnector;
 
 use self::clock::HybridClock;
 use self::common::Common;
+use self::feeding::Run;
 use self::places::Places;
 use self::record::Seal;
 use self::said::Machines;
@@ -154,8 +155,8 @@ async fn use_it(common: &Common, server: &Server) -> String {
         Ok(script) => script,
         Err(error) => return in_words(&error),
     };
-    let is_fed = match feeding::is_fed(common, &mut link).await {
-        Ok(is_fed) => is_fed,
+    let run = match Run::of(&mut link).await {
+        Ok(run) => run,
         Err(error) => return in_words(&error),
     };
     server.set_link(Some(link.clone()));
@@ -163,7 +164,7 @@ async fn use_it(common: &Common, server: &Server) -> String {
     tokio::select! {
         why = writing::tell(common, server, link.clone(), &script) => why,
         why = moves::follow(common, server, moved) => why,
-        why = feeding::beat(common, server, link.clone()) => why,
-        why = feeding::feed(common, server, link.clone(), (&script, is_fed)) => why,
+        why = feeding::beat(common, server, link.clone(), &run) => why,
+        why = feeding::feed(common, server, link.clone(), (&script, &run)) => why,
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Server {
     pub(super) last_move: Mutex<Option<String>>,
     /// Whether it has all that others have.
     pub(super) is_filled: AtomicBool,
+    /// The run of the server that was told all of the tables here.
+    pub(super) knows_tables: Mutex<Option<String>>,
     /// Sessions that it was told of.
     told: AtomicU64,
 }
@@ -60,6 +62,7 @@ impl Server {
             state: Mutex::new(state),
             last_move: Mutex::default(),
             is_filled: AtomicBool::new(false),
+            knows_tables: Mutex::default(),
             told: AtomicU64::new(0),
         })
     }

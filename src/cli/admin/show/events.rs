@@ -44,7 +44,7 @@ pub(crate) struct EventsArgs {
     /// Only what is about this pool and its nodes
     #[arg(long, value_name = "POOL")]
     pool: Option<String>,
-    /// Only events of this kind: cluster, operator, pool, reload, start, state, stop or upgrade
+    /// Only events of this kind: certificate, cluster, files, operator, pool, reload, shared, start, state, stop or upgrade
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
     #[command(flatten)]
