@@ -34,7 +34,7 @@ use self::feeding::Run;
 use self::places::Places;
 use self::record::Seal;
 use self::said::Machines;
-use self::server::{Connection, Server, in_words};
+use self::server::{Connection, Server, in_words, takes_nothing};
 use super::state::Control;
 use crate::config::{Config, Stores};
 use crate::proxy::client::tls;
@@ -110,7 +110,11 @@ pub(crate) async fn finish(control: &Control) {
     let servers = control.shared_board.servers.lock().clone();
     let told = async {
         let is_done = |server: &Arc<Server>| !server.is_up() || server.queue.is_done();
-        while !(control.sharing.has_told_all() && servers.iter().all(is_done)) {
+        let mut looks = 0;
+        // Twice: between two looks a session may have been on its way to the queues.
+        while looks < 2 {
+            let done = control.sharing.has_told_all() && servers.iter().all(is_done);
+            looks = if done { looks + 1 } else { 0 };
             tokio::time::sleep(LAST_LOOK).await;
         }
     };
@@ -159,8 +163,14 @@ async fn use_it(common: &Common, server: &Server) -> String {
         Ok(run) => run,
         Err(error) => return in_words(&error),
     };
+    let fault = match feeding::try_out(common, &mut link, &script).await {
+        // Questions it may answer all the same.
+        Err(error) if takes_nothing(&error) => Some(in_words(&error)),
+        Err(error) => return in_words(&error),
+        Ok(()) => None,
+    };
     server.set_link(Some(link.clone()));
-    common.becomes(server, None);
+    common.becomes(server, fault.as_deref());
     tokio::select! {
         why = writing::tell(common, server, link.clone(), &script) => why,
         why = moves::follow(common, server, moved) => why,

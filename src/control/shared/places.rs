@@ -38,6 +38,11 @@ impl Places {
         format!("{}:machines", self.0)
     }
 
+    /// Where it is tried whether the server can be used.
+    pub(super) fn trial(&self) -> String {
+        format!("{}:trial", self.0)
+    }
+
     /// Is there while some machine tells the server everything.
     pub(super) fn fed(&self) -> String {
         format!("{}:fed", self.0)

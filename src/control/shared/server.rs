@@ -189,31 +189,42 @@ fn no_answer(limit: Duration) -> String {
     format!("no answer within {}", in_seconds(limit))
 }
 
+/// The code and the words of the server itself, of the first command that failed; `None`: it said nothing.
+fn said(error: &RedisError) -> Option<(String, String)> {
+    let errors = error.clone().into_server_errors()?;
+    let (_, first) = errors.first()?;
+    Some((first.code().to_owned(), first.details().unwrap_or_default().to_owned()))
+}
+
 /// What an error of the library means to an operator.
 pub(super) fn in_words(error: &RedisError) -> String {
-    let advice = match error.code() {
-        Some("NOAUTH") => "it wants a password: name the file with it as password",
-        Some("NOPERM") => "its ACL does not let this user: two-balancers.md has what Weir needs",
-        Some("READONLY") => "it is a replica, and each server stands alone here: name the primary, or REPLICAOF NO ONE",
-        Some("OOM") => "its memory is full: raise maxmemory, or set maxmemory-policy volatile-ttl",
-        Some("WRONGTYPE") => "something else stands under the prefix of [shared]: write another prefix",
-        Some("MISCONF") => "it cannot write to its own disk",
-        Some("LOADING") => "it still reads from its own disk",
-        Some("MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN") => {
-            "it is part of a cluster, and each server stands alone here"
-        }
-        _ if error.kind() == ErrorKind::AuthenticationFailed => {
-            return "it refuses user and password; one that has no password refuses any".to_owned();
-        }
-        _ if error.kind() == ErrorKind::Parse => return "it does not speak as Valkey and Redis do".to_owned(),
-        _ if error.is_timeout() => return "it answers too late".to_owned(),
-        _ if error.is_io_error() => return format!("the connection was lost ({error})"),
-        _ => return error.to_string(),
+    let Some((code, words)) = said(error) else {
+        return match error.kind() {
+            ErrorKind::AuthenticationFailed => {
+                "it refuses user and password; one that has no password refuses any".to_owned()
+            }
+            ErrorKind::Parse => "it does not speak as Valkey and Redis do".to_owned(),
+            _ if error.is_timeout() => "it answers too late".to_owned(),
+            _ if error.is_io_error() => format!("the connection was lost ({error})"),
+            _ => error.to_string(),
+        };
     };
-    format!("{}; {advice}", error.detail().map_or_else(|| error.to_string(), str::to_owned))
+    let advice = match &*code {
+        "NOAUTH" => "it wants a password: name the file with it as password",
+        "NOPERM" => return format!("its ACL does not let this user ({words}): two-balancers.md has what Weir needs"),
+        "READONLY" => "it is a replica, and each server stands alone here: name the primary, or REPLICAOF NO ONE",
+        "OOM" => "its memory is full: raise maxmemory, or set maxmemory-policy volatile-ttl",
+        "WRONGTYPE" => "something else stands under the prefix of [shared]: write another prefix",
+        "MISCONF" => "it cannot write to its own disk",
+        "LOADING" => "it still reads from its own disk",
+        "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => "it is part of a cluster, and each server stands alone here",
+        _ => return format!("{code} {words}"),
+    };
+    // Its own words differ from command to command.
+    advice.to_owned()
 }
 
 /// Whether the server refuses what it is told, and may answer questions all the same.
 pub(super) fn takes_nothing(error: &RedisError) -> bool {
-    matches!(error.code(), Some("OOM" | "MISCONF" | "READONLY"))
+    said(error).is_some_and(|(code, _)| ["OOM", "MISCONF", "READONLY"].contains(&&*code))
 }

@@ -92,7 +92,6 @@ pub(super) async fn tell(common: &Common, server: &Server, mut link: Multiplexed
         match told {
             Ok(()) => {
                 batch.confirms.iter().for_each(|confirm| confirm.told());
-                common.becomes(server, None);
             }
             Err(error) => {
                 server.queue.put_back(left);
