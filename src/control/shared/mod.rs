@@ -52,6 +52,7 @@ pub(crate) struct Sharing {
 
 struct Running {
     settings: Stores,
+    servers: Vec<Arc<Server>>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -68,12 +69,13 @@ impl Sharing {
         if self.running.as_ref().map(|running| &running.settings) == stores {
             return;
         }
-        self.running = None;
+        // Dropped, so its tasks end; what they had still to tell the same servers get to know.
+        let before = self.running.take().map(|running| running.servers.clone()).unwrap_or_default();
         control.shared_board.servers.lock().clear();
         *control.shared_board.machines.lock() = Machines::default();
         let Some(stores) = stores else { return control.sharing.switch(false, Duration::ZERO, Duration::ZERO) };
         match control.at_start.seal_of_records().zip(connector(stores)) {
-            Some((seal, tls)) => self.begin(control, stores, (Seal(seal), tls)),
+            Some((seal, tls)) => self.begin(control, stores, &before, (Seal(seal), tls)),
             None => {
                 control.sharing.switch(false, Duration::ZERO, Duration::ZERO);
                 log::error!(
@@ -83,8 +85,17 @@ impl Sharing {
         }
     }
 
-    fn begin(&mut self, control: &Arc<Control>, stores: &Stores, (seal, tls): (Seal, Option<TlsConnector>)) {
+    fn begin(
+        &mut self,
+        control: &Arc<Control>,
+        stores: &Stores,
+        before: &[Arc<Server>],
+        (seal, tls): (Seal, Option<TlsConnector>),
+    ) {
         let servers: Vec<Arc<Server>> = stores.servers.iter().map(Server::new).collect();
+        for server in &servers {
+            before.iter().filter(|old| old.name == server.name).for_each(|old| server.queue.take_over(&old.queue));
+        }
         control.shared_board.servers.lock().clone_from(&servers);
         control.sharing.switch(true, stores.confirm, stores.timeout);
         let common = Arc::new(Common {
@@ -101,7 +112,7 @@ impl Sharing {
             vec![tokio::spawn(writing::listen(Arc::clone(&common))), tokio::spawn(asking::answer(Arc::clone(&common)))];
         let each = common.servers.iter().map(|server| tokio::spawn(keep(Arc::clone(&common), Arc::clone(server))));
         tasks.extend(each);
-        self.running = Some(Running { settings: stores.clone(), tasks });
+        self.running = Some(Running { settings: stores.clone(), servers: common.servers.clone(), tasks });
     }
 }
 

@@ -27,8 +27,8 @@ struct Inner {
     updates: HashMap<SessionPlace, Update>,
     confirms: Vec<Arc<Confirm>>,
     overflowed: bool,
-    /// Whether something that was taken is being told.
-    is_telling: bool,
+    /// What was taken, and is not told yet.
+    in_hand: Updates,
 }
 
 /// A session as it was bound. Where it lives the table says, when it is told.
@@ -39,9 +39,12 @@ pub(super) struct Update {
     pub(super) moved: bool,
 }
 
+/// Sessions and how they were bound.
+type Updates = Arc<[(SessionPlace, Update)]>;
+
 /// What is told at once.
 pub(super) struct Batch {
-    pub(super) updates: Vec<(SessionPlace, Update)>,
+    pub(super) updates: Updates,
     pub(super) confirms: Vec<Arc<Confirm>>,
 }
 
@@ -68,18 +71,28 @@ impl Confirm {
     }
 }
 
+impl Inner {
+    fn add(&mut self, place: &SessionPlace, update: Update) {
+        if self.updates.len() >= MOST && !self.updates.contains_key(place) {
+            self.overflowed = true;
+            return;
+        }
+        let known = self.updates.entry(place.clone()).or_insert(update);
+        known.version = known.version.max(update.version);
+        known.moved |= update.moved;
+    }
+
+    /// What is in hand waits again.
+    fn put_back(&mut self) {
+        let in_hand = std::mem::take(&mut self.in_hand);
+        in_hand.iter().for_each(|(place, update)| self.add(place, *update));
+    }
+}
+
 impl Queue {
     /// A session was bound.
     pub(super) fn add(&self, place: &SessionPlace, update: Update) {
-        let mut inner = self.inner.lock();
-        if inner.updates.len() >= MOST && !inner.updates.contains_key(place) {
-            inner.overflowed = true;
-            return;
-        }
-        let known = inner.updates.entry(place.clone()).or_insert(update);
-        known.version = known.version.max(update.version);
-        known.moved |= update.moved;
-        drop(inner);
+        self.inner.lock().add(place, update);
         self.wanted.notify_one();
     }
 
@@ -116,7 +129,7 @@ impl Queue {
     /// Whether the server was told everything.
     pub(super) fn is_done(&self) -> bool {
         let inner = self.inner.lock();
-        inner.updates.is_empty() && !inner.is_telling
+        inner.updates.is_empty() && inner.in_hand.is_empty()
     }
 
     /// Whether a look through the table had better wait.
@@ -124,9 +137,9 @@ impl Queue {
         self.len() >= MANY
     }
 
-    /// Until there is something; then all of it.
+    /// Until there is something; then all of it, with what was taken before and never [`Self::told`].
     pub(super) async fn next(&self) -> Batch {
-        self.inner.lock().is_telling = false;
+        self.inner.lock().put_back();
         loop {
             if let Some(batch) = self.take() {
                 return batch;
@@ -138,14 +151,23 @@ impl Queue {
     fn take(&self) -> Option<Batch> {
         let mut inner = self.inner.lock();
         let (updates, confirms) = (std::mem::take(&mut inner.updates), std::mem::take(&mut inner.confirms));
-        let updates: Vec<_> = updates.into_iter().collect();
-        inner.is_telling = !updates.is_empty();
+        let updates: Updates = updates.into_iter().collect();
+        inner.in_hand = Arc::clone(&updates);
         (!updates.is_empty() || !confirms.is_empty()).then_some(Batch { updates, confirms })
     }
 
-    /// It could not be told.
-    pub(super) fn put_back(&self, updates: &[(SessionPlace, Update)]) {
-        updates.iter().for_each(|(place, update)| self.add(place, *update));
+    /// The server has what was taken last.
+    pub(super) fn told(&self) {
+        self.inner.lock().in_hand = Updates::default();
+    }
+
+    /// What another queue of the same server still has.
+    pub(super) fn take_over(&self, other: &Self) {
+        let mut other = other.inner.lock();
+        other.put_back();
+        let mut inner = self.inner.lock();
+        inner.overflowed |= other.overflowed;
+        std::mem::take(&mut other.updates).iter().for_each(|(place, update)| inner.add(place, *update));
     }
 }
 
@@ -171,11 +193,26 @@ mod tests {
         assert!(queue.has_later(&place(1), Version::from_number(6)));
         assert!(!queue.has_later(&place(1), Version::from_number(7)));
         let batch = queue.next().await;
-        assert_eq!(batch.updates, [(place(1), update(7, true))]);
-        // While it was told, it was bound again.
+        assert_eq!(*batch.updates, [(place(1), update(7, true))]);
+        // While it was told, it was bound again, and then the connection was lost.
         queue.add(&place(1), update(9, false));
-        queue.put_back(&batch.updates);
-        assert_eq!(queue.next().await.updates, [(place(1), update(9, true))]);
+        assert_eq!(*queue.next().await.updates, [(place(1), update(9, true))]);
+        assert!(!queue.is_done());
+        queue.told();
+        assert!(queue.is_done());
+    }
+
+    #[tokio::test]
+    async fn what_was_in_hand_when_the_connection_was_lost_is_told_again() {
+        let (queue, next) = (Queue::default(), Queue::default());
+        queue.add(&place(1), update(5, true));
+        drop(queue.next().await);
+        queue.add(&place(2), update(6, false));
+        next.take_over(&queue);
+        let mut updates = next.next().await.updates.to_vec();
+        updates.sort_by_key(|(_, update)| update.version);
+        assert_eq!(updates, [(place(1), update(5, true)), (place(2), update(6, false))]);
+        assert!(queue.is_done());
     }
 
     #[tokio::test]

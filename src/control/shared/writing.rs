@@ -78,31 +78,30 @@ fn confirm(common: &Common, waiting: Vec<oneshot::Sender<()>>) {
 pub(super) async fn tell(common: &Common, server: &Server, mut link: MultiplexedConnection, script: &str) -> String {
     loop {
         let batch = server.queue.next().await;
-        let mut left = &*batch.updates;
-        let told = loop {
-            let (some, rest) = left.split_at(left.len().min(AT_ONCE));
-            if some.is_empty() {
-                break Ok(());
-            }
-            if let Err(error) = tell_some(common, server, &mut link, (script, some)).await {
-                break Err(error);
-            }
-            left = rest;
-        };
-        match told {
+        match tell_all(common, server, &mut link, (script, &batch.updates)).await {
             Ok(()) => {
+                server.queue.told();
                 batch.confirms.iter().for_each(|confirm| confirm.told());
             }
-            Err(error) => {
-                server.queue.put_back(left);
-                if !takes_nothing(&error) {
-                    return in_words(&error);
-                }
+            Err(error) if takes_nothing(&error) => {
                 common.becomes(server, Some(&in_words(&error)));
                 tokio::time::sleep(PAUSE).await;
             }
+            Err(error) => return in_words(&error),
         }
     }
+}
+
+async fn tell_all(
+    common: &Common,
+    server: &Server,
+    link: &mut MultiplexedConnection,
+    (script, updates): (&str, &[(SessionPlace, Update)]),
+) -> Result<(), RedisError> {
+    for some in updates.chunks(AT_ONCE) {
+        tell_some(common, server, link, (script, some)).await?;
+    }
+    Ok(())
 }
 
 async fn tell_some(
