@@ -77,8 +77,7 @@ fn of_shared(control: &Control) {
     }
     let numbers = servers.iter().map(|server| {
         let (waiting, told) = server.waiting_and_told();
-        let State { fault, lag, .. } = server.state();
-        let up = server.is_up() && fault.is_none();
+        let (up, State { lag, .. }) = (server.is_well(), server.state());
         SharedServerNumbers { name: server.name.to_string(), up, lag: lag.filter(|_| up), waiting, told }
     });
     let (skipped, late, unconfirmed) = control.sharing.counts();

@@ -36,7 +36,7 @@ pub(super) fn view(control: &Control) -> Vec<SharedServerView> {
 fn of_server(server: &Arc<Server>) -> SharedServerView {
     let State { since, fault, lag, .. } = server.state();
     let (waiting, told) = server.waiting_and_told();
-    let up = server.is_up() && fault.is_none();
+    let up = server.is_well();
     SharedServerView {
         server: server.name.to_string(),
         up,

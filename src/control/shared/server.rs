@@ -72,6 +72,11 @@ impl Server {
         self.link.lock().is_some()
     }
 
+    /// Whether it can be used and takes what it is told.
+    pub(crate) fn is_well(&self) -> bool {
+        self.is_up() && self.state.lock().fault.is_none()
+    }
+
     /// How it is.
     pub(crate) fn state(&self) -> State {
         self.state.lock().clone()
