@@ -841,7 +841,7 @@ _weir() {
             return 0
             ;;
         weir__subcmd__drain)
-            opts="-c -h --reason --admin --token-file --ca --cert --key --config --json --deadline --wait --force --help"
+            opts="-c -h --reason --admin --token-file --ca --cert --key --config --json --deadline --wait --without --force --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -880,6 +880,10 @@ _weir() {
                     return 0
                     ;;
                 --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --without)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

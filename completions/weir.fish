@@ -240,6 +240,7 @@ complete -c weir -n "__fish_weir_using_subcommand drain" -l cert -d 'For https: 
 complete -c weir -n "__fish_weir_using_subcommand drain" -l key -d 'For https: the key of the client certificate' -r -F
 complete -c weir -n "__fish_weir_using_subcommand drain" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand drain" -l deadline -d 'End it after this long (30m, 2h) and rebind the sessions that are left; without it a drain waits for the last one' -r
+complete -c weir -n "__fish_weir_using_subcommand drain" -l without -d 'With --wait: do not wait for this machine, it is down (with [shared] servers; may be repeated)' -r
 complete -c weir -n "__fish_weir_using_subcommand drain" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand drain" -l wait -d 'Wait until it is safe to stop the node, and tell what is left; exit code 0 means safe'
 complete -c weir -n "__fish_weir_using_subcommand drain" -l force -d 'Also where a pool would have no node left for new requests'

@@ -3,6 +3,7 @@
 
 mod access;
 mod answer_why;
+mod elsewhere;
 mod numbers;
 mod operate;
 mod page;
@@ -29,7 +30,8 @@ use crate::config::Problem;
 use crate::control::actor::{Actor, OrderedBy};
 use crate::control::admin_sockets::AdminSockets;
 use crate::control::operators;
-use crate::control::operators::{GONE, RemovedNode};
+use crate::control::operators::GONE;
+use crate::control::operators::remaining::{RemovedNode, removed_nodes};
 use crate::control::state::{Control, ReloadRefusal, ReloadRequest, Unrecorded};
 use crate::control::store::{audit, moments};
 use crate::observe::history::Subject;
@@ -223,8 +225,7 @@ fn node_statuses(control: &Control) -> Vec<NodeStatus> {
             }
         })
     });
-    let gone =
-        operators::removed_nodes(control, &generation, |_| true).into_iter().map(|gone| removed_status(gone, &orders));
+    let gone = removed_nodes(control, &generation, |_| true).into_iter().map(|gone| removed_status(gone, &orders));
     statuses.chain(gone).collect()
 }
 
@@ -293,7 +294,7 @@ fn order_statuses(control: &Control) -> Vec<OrderStatus> {
     let (orders, operations) = (control.orders.lock(), control.operations.lock());
     let status = |(node, order): (&str, &Order)| {
         let told = operations.of_order(node).map(|operation| operation.told.clone());
-        let (actor, reason) = told.map(|told| (told.actor, told.reason)).unzip();
+        let (actor, reason) = told.map(|told| (told.by(), told.reason)).unzip();
         OrderStatus {
             node: node.to_owned(),
             operator: order.kind.word(),

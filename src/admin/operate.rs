@@ -11,12 +11,14 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use serde::Serialize;
 
+use super::elsewhere::ElsewhereView;
 use super::query;
 use super::question::{Explanation, Question};
 use crate::config;
 use crate::control::actor::{Actor, OrderedBy};
 use crate::control::notice::Notice;
 use crate::control::operators::OrderError;
+use crate::control::operators::remaining::Elsewhere;
 use crate::control::store::audit;
 use crate::traffic::moment::Moment;
 use crate::traffic::pool::operators::{Command, Order};
@@ -43,6 +45,8 @@ pub(crate) struct NodeReport {
     pub(crate) now: Moment,
     /// The node in each of its pools.
     pub(crate) pools: Vec<PoolRow>,
+    /// What other machines still have of it.
+    pub(crate) elsewhere: Vec<Elsewhere>,
     /// What the operator should know, for example that the order could not be written to disk.
     pub(crate) warnings: Vec<Notice>,
 }
@@ -74,6 +78,9 @@ struct Answer {
     since: Option<u64>,
     deadline: Option<u64>,
     pools: Vec<PoolRow>,
+    /// Absent where no orders are in common with other machines.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    elsewhere: Vec<ElsewhereView>,
     warnings: Vec<Notice>,
 }
 
@@ -211,6 +218,7 @@ impl Answer {
             since: report.order.map(|order| order.since),
             deadline: report.order.and_then(|order| order.kind.ends(report.now)),
             pools: report.pools,
+            elsewhere: report.elsewhere.into_iter().map(ElsewhereView::of).collect(),
             warnings: report.warnings,
         }
     }
@@ -241,7 +249,13 @@ mod tests {
             }
             orders.apply(node, command, MOMENT);
             drop(orders);
-            let nowhere = || NodeReport { order: None, now: MOMENT, pools: Vec::new(), warnings: Vec::new() };
+            let nowhere = || NodeReport {
+                order: None,
+                now: MOMENT,
+                pools: Vec::new(),
+                elsewhere: Vec::new(),
+                warnings: Vec::new(),
+            };
             Ok(self.report(node).unwrap_or_else(nowhere))
         }
 
@@ -256,7 +270,7 @@ mod tests {
             let (sessions, probe_failure) = (Some(12), None);
             let row = PoolRow { pool: "esb".into(), state, reason, probe_failure, sessions, in_flight: 3 };
             let pools = if known { vec![row] } else { Vec::new() };
-            Some(NodeReport { order, now: MOMENT, pools, warnings: Vec::new() })
+            Some(NodeReport { order, now: MOMENT, pools, elsewhere: Vec::new(), warnings: Vec::new() })
         }
 
         fn nodes(&self) -> Vec<Arc<str>> {

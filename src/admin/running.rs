@@ -7,7 +7,8 @@ use super::question::{Explanation, Question};
 use crate::control::actor::OrderedBy;
 use crate::control::notice::Notice;
 use crate::control::operators;
-use crate::control::operators::{GONE, OrderError, RemovedNode, all_members, live_sessions, removed_nodes};
+use crate::control::operators::remaining::{RemovedNode, all_members, live_sessions, remains, removed_nodes};
+use crate::control::operators::{GONE, OrderError};
 use crate::control::state::Control;
 use crate::control::store::moments::now;
 use crate::proxy::generation::Generation;
@@ -43,7 +44,8 @@ impl NodeControl for RunningWeir {
 
 fn report(control: &Control, node: &str) -> NodeReport {
     let order = control.orders.lock().of(node).copied();
-    NodeReport { order, now: now(), pools: rows(control, &control.current.load_full(), node), warnings: Vec::new() }
+    let pools = rows(control, &control.current.load_full(), node);
+    NodeReport { order, now: now(), pools, elsewhere: remains(control, node).elsewhere, warnings: Vec::new() }
 }
 
 fn rows(control: &Control, generation: &Generation, node: &str) -> Vec<PoolRow> {

@@ -1,10 +1,11 @@
 //! The form of `operators.json`: operators' orders for nodes and their weights, as the state directory keeps them over a
 //! restart. A running Weir reads and writes the file; `weir check` only reads it. An older Weir that reads version 1
-//! ignores what was added since (operations and who ordered them, weights), so no order may depend on that.
+//! ignores what was added since (operations and who ordered them, weights, what machines have in common), so no order may depend on that.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -19,7 +20,7 @@ pub const FILE: &str = "operators.json";
 const VERSION: u64 = 1;
 
 /// An order as it is written.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "order", rename_all = "lowercase")]
 pub enum WrittenOrder {
     /// The node serves its sessions, and nothing new.
@@ -57,6 +58,11 @@ impl WrittenOrder {
         match self {
             Self::Drain { since, .. } | Self::Maintain { since } => *since,
         }
+    }
+
+    /// How long a drain takes at most, from now on (in Unix seconds).
+    pub fn within(&self, now: u64) -> Option<Duration> {
+        self.deadline().map(|deadline| Duration::from_secs(deadline.saturating_sub(now)))
     }
 
     /// When a drain ends at the latest, in Unix seconds.
@@ -106,6 +112,9 @@ pub struct OrdersFile {
     /// The number of the last operation.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "is_zero")]
     pub last_operation: u64,
+    /// What machines have in common, by its subject.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "BTreeMap::is_empty")]
+    pub common: BTreeMap<String, CommonOrder>,
 }
 
 /// What is written of a node.
@@ -134,8 +143,19 @@ pub struct WrittenOperation {
     pub ended: Option<u64>,
     /// Who ordered it.
     pub actor: String,
+    /// At which other machine; none: at this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
     /// Why, in the operator's words.
     pub reason: Option<String>,
+}
+
+impl WrittenOperation {
+    /// Who ordered it, and where, if not here: `uid:0 (root) at lb1`.
+    pub fn by(&self) -> String {
+        let machine = self.machine.as_ref().map(|machine| format!(" at {machine}")).unwrap_or_default();
+        format!("{}{machine}", self.actor)
+    }
 }
 
 /// What was ordered.
@@ -192,6 +212,13 @@ impl Weights {
         self.0.is_empty()
     }
 
+    /// All of them: pool, node and weight.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str, &WrittenWeight)> {
+        self.0
+            .iter()
+            .flat_map(|(pool, nodes)| nodes.iter().map(move |(node, weight)| (pool.as_str(), node.as_str(), weight)))
+    }
+
     /// Orders a weight; `None` goes back to the file's.
     pub fn set(&mut self, pool: &str, node: &str, weight: Option<WrittenWeight>) {
         let nodes = self.0.entry(pool.to_owned()).or_default();
@@ -204,8 +231,7 @@ impl Weights {
 
     /// A warning for each weight that differs from the file's, or whose pool or node the file does not have.
     pub fn warnings(&self, config: &Config) -> Vec<Problem> {
-        let all = self.0.iter().flat_map(|(pool, nodes)| nodes.iter().map(move |(node, weight)| (pool, node, weight)));
-        all.filter_map(|(pool, node, weight)| difference(config, pool, node, weight.weight)).collect()
+        self.iter().filter_map(|(pool, node, weight)| difference(config, pool, node, weight.weight)).collect()
     }
 
     /// Leaves out weights that no command can order.
@@ -218,6 +244,70 @@ impl Weights {
 // The form that serde calls for.
 const fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+/// An order that all machines have in common, as they tell each other of it and as each keeps it over a restart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommonOrder {
+    /// Of two orders about the same the one with the later version holds.
+    pub version: u64,
+    /// What holds since then.
+    pub holds: Holds,
+}
+
+/// What holds since an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "about", rename_all = "lowercase")]
+pub enum Holds {
+    /// The order that a node is under; none: it is active.
+    Node {
+        /// The node.
+        node: String,
+        /// Its order.
+        order: Option<WrittenOrder>,
+        /// What was ordered last, and how far it is. Its number says nothing to other machines.
+        operation: WrittenOperation,
+    },
+    /// The weight of a node in a pool; none: that of the file.
+    Weight {
+        /// The pool.
+        pool: String,
+        /// The node.
+        node: String,
+        /// The weight.
+        weight: Option<u16>,
+        /// When it was ordered, in Unix seconds.
+        since: u64,
+        /// Who ordered it.
+        actor: String,
+        /// Where.
+        machine: String,
+        /// Why, in the operator's words.
+        reason: Option<String>,
+    },
+}
+
+impl Holds {
+    /// What it is about: there is one order about each. `node:worker1`, `weight:esb:worker1`.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Node { node, .. } => subject_of_node(node),
+            Self::Weight { pool, node, .. } => format!("weight:{pool}:{node}"),
+        }
+    }
+
+    /// Whether a command can order it.
+    pub fn can_be(&self) -> bool {
+        match self {
+            Self::Node { .. } => true,
+            Self::Weight { weight, .. } => weight.is_none_or(|weight| WEIGHTS.contains(&weight)),
+        }
+    }
+}
+
+/// What an order for a node is about.
+pub fn subject_of_node(node: &str) -> String {
+    format!("node:{node}")
 }
 
 /// The weights there are.
@@ -263,7 +353,9 @@ pub fn from_bytes(bytes: &[u8]) -> Result<OrdersFile, Unreadable> {
         other => return Err(Unreadable::Damaged(format!("nobody writes version {other}"))),
     }
     let file = serde_json::from_str::<OrdersFile>(text).map_err(damaged)?;
-    Ok(OrdersFile { weights: file.weights.checked(), ..file })
+    let common =
+        file.common.into_iter().filter(|(subject, order)| order.holds.subject() == *subject && order.holds.can_be());
+    Ok(OrdersFile { weights: file.weights.checked(), common: common.collect(), ..file })
 }
 
 #[cfg(test)]
@@ -284,6 +376,26 @@ mod tests {
         assert_eq!(file.weights, Weights::default());
         let again = from_bytes(to_text(file.clone()).as_bytes()).unwrap();
         assert_eq!(again.nodes["b"].operation, file.nodes["b"].operation);
+    }
+
+    #[test]
+    fn what_machines_have_in_common_is_kept_and_what_makes_no_sense_is_not() {
+        let weight = |weight: u16| {
+            format!(
+                r#"{{"version": 9, "holds": {{"about": "weight", "pool": "p", "node": "a", "weight": {weight}, "since": 1, "actor": "anna", "machine": "lb1", "reason": null}}}}"#
+            )
+        };
+        let read = |subject: &str, order: &str| {
+            let text = format!(r#"{{"version": 1, "nodes": {{}}, "common": {{"{subject}": {order}}}}}"#);
+            from_bytes(text.as_bytes()).unwrap()
+        };
+        let file = read("weight:p:a", &weight(7));
+        assert_eq!(file.common["weight:p:a"].version, 9);
+        assert_eq!(from_bytes(to_text(file.clone()).as_bytes()).unwrap().common, file.common);
+        for (subject, order) in [("weight:p:a", weight(0)), ("weight:p:b", weight(7)), ("weight:p:a", "{}".to_owned())]
+        {
+            assert!(read(subject, &order).common.is_empty(), "{subject} {order}");
+        }
     }
 
     #[test]

@@ -1,16 +1,21 @@
 //! Carries out operators' orders about nodes. An order applies in every pool of the node and is on disk before it is
 //! confirmed. A drain ends when it has nothing left to wait for. Reloads and restarts do not change orders.
 
+pub(crate) mod following;
+pub(crate) mod remaining;
+
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use parking_lot::MutexGuard;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
+use self::remaining::{all_members, remaining_anywhere, removed_nodes};
 use super::actor::OrderedBy;
+use super::changes::common;
 use super::notice::Notice;
 use super::probing;
 use super::state::Control;
@@ -20,12 +25,12 @@ use super::store::moments::{boot, now};
 use super::store::sessions;
 use crate::config;
 use crate::config::orders_file::{self, FILE, OrdersFile};
-use crate::config::{Place, Problem, StickyMode};
+use crate::config::{Place, Problem};
 use crate::observe::events::About;
 use crate::proxy::generation::Generation;
 use crate::traffic::pool::Pool;
 use crate::traffic::pool::member::Member;
-use crate::traffic::pool::operators::{Command, Drained, LiveSessions, OrderKind, Orders, Remaining};
+use crate::traffic::pool::operators::{Command, Drained, OrderKind, Orders};
 use crate::traffic::pool::state::{Change as NodeChange, Operator, Reason, State};
 use crate::traffic::tick::Tick;
 
@@ -91,7 +96,7 @@ fn end_finished_drains(control: &Control) -> bool {
     let over = {
         // Both at once: a new order for the node would begin another operation.
         let mut orders = control.orders.lock();
-        let over = orders.end_drains(now(), |node| remaining(control, &generation, node));
+        let over = orders.end_drains(now(), |node| remaining_anywhere(control, &generation, node));
         end_operations(control, &over);
         over
     };
@@ -117,84 +122,6 @@ fn end_operations(control: &Control, over: &[(String, Drained)]) {
     over.iter().for_each(|(node, how)| operations.end_drain(node, *how, now().seconds()));
 }
 
-/// What a node still has, and whether it may be stopped.
-pub(crate) struct Remains {
-    /// `None` where they cannot be counted.
-    pub(crate) sessions: Option<usize>,
-    pub(crate) in_flight: u32,
-    /// An operator took it out, and no request runs there any more.
-    pub(crate) safe_to_stop: bool,
-}
-
-/// What a node still has.
-pub(crate) fn remains(control: &Control, node: &str) -> Remains {
-    let left = remaining(control, &control.current.load_full(), node);
-    let in_flight = left.iter().map(|left| left.in_flight).sum();
-    let counted = left.iter().filter_map(|left| match left.sessions {
-        LiveSessions::Counted(sessions) => Some(sessions),
-        LiveSessions::Unseen { .. } => None,
-    });
-    let sessions = counted.reduce(|sum, more| sum + more);
-    let rests = control.orders.lock().of(node).is_some_and(|order| order.kind == OrderKind::Maintain);
-    Remains { sessions, in_flight, safe_to_stop: rests && in_flight == 0 }
-}
-
-fn remaining(control: &Control, generation: &Generation, node: &str) -> Vec<Remaining> {
-    let now = Tick::from_millis(control.now());
-    let own = all_members(generation).filter(|(_, member)| &*member.node == node);
-    let here = own.map(|(pool, member)| Remaining {
-        sessions: live_sessions(pool, member, now),
-        in_flight: member.load.in_flight(),
-    });
-    // The sessions of these nodes move to other nodes with their next request.
-    let removed = removed_nodes(control, generation, |other| other == node).into_iter();
-    here.chain(removed.map(|removed| Remaining { sessions: LiveSessions::Counted(0), in_flight: removed.in_flight }))
-        .collect()
-}
-
-/// Every member of every pool. A node with a DNS name has one member for each address.
-pub(crate) fn all_members(generation: &Generation) -> impl Iterator<Item = (&Pool, &Member)> {
-    generation.snapshot.pools.iter().flat_map(|pool| pool.members.iter().map(move |member| (pool, member)))
-}
-
-/// A node that a reload has moved or removed, but that still has requests.
-pub(crate) struct RemovedNode {
-    pub(crate) pool: String,
-    pub(crate) node: Arc<str>,
-    pub(crate) label: Arc<str>,
-    pub(crate) address: String,
-    pub(crate) weight: u16,
-    pub(crate) in_flight: u32,
-}
-
-/// Such nodes, if `is_meant` selects them.
-pub(crate) fn removed_nodes(
-    control: &Control,
-    generation: &Generation,
-    is_meant: impl Fn(&str) -> bool,
-) -> Vec<RemovedNode> {
-    let left = control.left.lock();
-    if left.is_empty() {
-        return Vec::new();
-    }
-    let mut seen: HashSet<_> = all_members(generation).map(|(_, member)| Arc::as_ptr(&member.load)).collect();
-    let mut removed = Vec::new();
-    for (pool, member) in left.iter().flat_map(|left| all_members(left)).filter(|(_, member)| is_meant(&member.node)) {
-        let in_flight = member.load.in_flight();
-        if in_flight > 0 && seen.insert(Arc::as_ptr(&member.load)) {
-            removed.push(RemovedNode {
-                pool: pool.name().to_string(),
-                node: Arc::clone(&member.node),
-                label: Arc::clone(&member.label),
-                address: member.address.to_string(),
-                weight: member.weight,
-                in_flight,
-            });
-        }
-    }
-    removed
-}
-
 /// A warning for each pool in which orders leave no node for new requests, and for each order about a node that is not
 /// in the file.
 pub(crate) fn warnings(control: &Control, generation: &Generation) -> Vec<Problem> {
@@ -212,16 +139,6 @@ pub(crate) fn warnings(control: &Control, generation: &Generation) -> Vec<Proble
         advice: format!("give the order for the new name too; `weir activate {node}` forgets the old one"),
     }));
     warnings
-}
-
-pub(crate) fn live_sessions(pool: &Pool, member: &Member, now: Tick) -> LiveSessions {
-    match (&pool.sessions, &pool.settings.sticky) {
-        (Some(sessions), _) => LiveSessions::Counted(sessions.count_of(member.number)),
-        (None, Some(sticky)) if matches!(sticky.mode, StickyMode::Cookie(_) | StickyMode::Route) => {
-            LiveSessions::Unseen { quiet: member.load.unused_for(now), idle: sticky.idle }
-        }
-        (None, _) => LiveSessions::Counted(0),
-    }
 }
 
 /// Writes the orders to disk. On failure it logs the error, and a later call tries again.
@@ -242,6 +159,7 @@ pub(super) fn write_orders(control: &Control, _turn: &MutexGuard<'_, ()>) -> Opt
 }
 
 fn file(control: &Control, orders: &Orders) -> OrdersFile {
+    let weights = control.weights.lock().clone();
     let operations = control.operations.lock();
     let mut nodes = orders.written(now(), &boot());
     for (node, written) in &mut nodes {
@@ -249,8 +167,9 @@ fn file(control: &Control, orders: &Orders) -> OrdersFile {
     }
     OrdersFile {
         nodes,
-        weights: control.weights.lock().clone(),
+        weights,
         last_operation: operations.last(),
+        common: control.shared_board.orders.all(),
         ..OrdersFile::default()
     }
 }
@@ -267,6 +186,16 @@ fn pools_left_without(generation: &Generation, orders: &Orders, node: &str) -> V
             .any(|other| &*other.node != node && serves(other) && orders.of(&other.node).is_none())
     });
     pools.map(|pool| pool.name().to_string()).collect()
+}
+
+/// Such pools at the machines that are to follow the order, as they see their nodes: `esb at lb2`.
+fn pools_left_elsewhere(control: &Control, node: &str) -> Vec<String> {
+    if control.shared_board.orders.machine().is_none() {
+        return Vec::new();
+    }
+    let ordered: HashSet<String> = control.orders.lock().iter().map(|(node, _)| node.to_owned()).collect();
+    let machines = control.shared_board.machines.lock();
+    machines.left_without(node, |other| ordered.contains(other), Instant::now())
 }
 
 /// Why an order was not carried out.
@@ -298,6 +227,7 @@ pub(crate) fn carry_out(
 ) -> Result<CarriedOut, OrderError> {
     let (operation, kept) = note(control, node, command, force, by)?;
     let mut warnings: Vec<Notice> = kept.into_iter().collect();
+    warnings.extend(who_does_not_hear(control));
     apply(control, &control.current.load_full());
     if matches!(command, Command::Drain { .. }) {
         // From now on no new session is bound to the node. Saved now, so that after a crash Weir still knows which
@@ -313,6 +243,13 @@ pub(crate) fn carry_out(
     Ok(CarriedOut { operation, warnings })
 }
 
+/// A warning where other machines cannot hear of an order now.
+pub(crate) fn who_does_not_hear(control: &Control) -> Option<Notice> {
+    control.shared_board.orders.machine()?;
+    let what = control.shared_board.machines.lock().who_does_not_hear(Instant::now())?;
+    Some(Notice::new(what, "until then order it there too, if it runs"))
+}
+
 /// Notes an order. Of two operators at the same moment the second knows of the first.
 fn note(
     control: &Control,
@@ -326,7 +263,8 @@ fn note(
         return Err(OrderError::Unknown);
     }
     if command != Command::Activate && !force {
-        let without = pools_left_without(&control.current.load_full(), &control.orders.lock(), node);
+        let mut without = pools_left_without(&control.current.load_full(), &control.orders.lock(), node);
+        without.extend(pools_left_elsewhere(control, node));
         if !without.is_empty() {
             return Err(OrderError::Last(without));
         }
@@ -339,9 +277,16 @@ fn note(
         .map_err(OrderError::Unrecorded)?;
     let operation = {
         let (mut orders, moment) = (control.orders.lock(), now());
-        orders.apply(node, command, moment);
+        let is_new = orders.apply(node, command, moment);
         let after = orders.of(node).map(|order| (order, order.kind.ends(moment)));
-        control.operations.lock().begin(node, command, after, moment.seconds(), by)
+        let mut operations = control.operations.lock();
+        let operation = operations.begin(node, command, after, moment.seconds(), by);
+        if let Some(begun) = operations.get(operation).filter(|_| is_new) {
+            let common = &control.shared_board.orders;
+            let machine = common.machine().unwrap_or_default();
+            common.give(common::of_node(&machine, orders.of(node), begun, moment));
+        }
+        operation
     };
     tell(control, node, &what, by);
     Ok((operation, write_orders(control, &turn)))

@@ -179,6 +179,11 @@ impl Reloader {
         self.threads.drain(&held);
     }
 
+    /// Tells the servers of `[shared]` what they do not know yet. `for_good`: nobody serves in place of this process.
+    pub(crate) async fn finish_sharing(&self, for_good: bool) {
+        self.sharing.finish(for_good).await;
+    }
+
     /// Reads the files again, and prepares what they say. It may take as long as the disk does.
     pub(crate) fn reading(&self) -> impl FnOnce() -> Result<Candidate, Vec<Problem>> + Send + use<> {
         let (path, control, lasting) = (self.path.clone(), Arc::clone(&self.control), self.lasting.clone());

@@ -143,6 +143,11 @@ impl Control {
         }
     }
 
+    /// The process before, and the connections that it still has.
+    pub(crate) fn process_before(&self) -> Option<(u32, usize)> {
+        *self.before.lock()
+    }
+
     /// Keeps how a reload ended.
     pub(crate) fn note_reload(&self, reload: LastReload) {
         let mut reloads = self.reloads.lock();

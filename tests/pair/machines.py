@@ -12,6 +12,8 @@ import time
 
 UNSHARE = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 NODES, PORT = ("10.78.0.21", "10.78.0.22", "10.78.0.23"), 8280
+# The address that machines with keepalived share.
+VIP = "10.78.0.100"
 SECRET = "3d9e1c77f3b64b0f8e5a2b1d0c9f8e7a"
 
 
@@ -33,7 +35,8 @@ def main(name, script, needed, inside):
 
 
 def run(*words, **more):
-    return subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True, **more).stdout
+    done = subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True, timeout=60, **more)
+    return done.stdout
 
 
 def wait_for(what, is_so, limit=15.0):
@@ -77,7 +80,7 @@ class Machine:
         self.inside("ip", "link", "set", "eth0", "up")
         self.inside("ip", "link", "set", "lo", "up")
         self.file = self.work / "weir.toml"
-        self.weir = None
+        self.weir = self.keepalived = None
 
     def inside(self, *words, **more):
         return run("ip", "netns", "exec", self.name, *words, **more)
@@ -104,8 +107,22 @@ class Machine:
     def cable_is(self, state):
         run("ip", "link", "set", self.cable, state)
 
+    def start_keepalived(self, peer):
+        conf = self.inside(self.binary, "ha", "keepalived", "--vip", f"{VIP}/24", "--peer", peer.address, "--user", "root")
+        # The commands look for the configuration here, and in /etc/weir on a machine.
+        conf = conf.replace(" ready", f" ready --config {self.file}")
+        file = self.work / "keepalived.conf"
+        file.write_text(conf)
+        said = subprocess.run(["ip", "netns", "exec", self.name, "keepalived", "-t", "-f", str(file)], capture_output=True, text=True)
+        assert said.returncode == 0 and not said.stderr.strip(), f"keepalived -t: {said.stderr}"
+        self.keepalived = self.begin("keepalived", "keepalived", "-n", "-l", "-D", "-f", file,
+                                     *(word for what in "prc" for word in (f"-{what}", self.work / f"pid-{what}")))
+
+    def has_address(self):
+        return f" {VIP}/" in self.inside("ip", "-4", "addr", "show", "dev", "eth0")
+
     def ends(self, *processes):
-        for process in (self.weir, *processes):
+        for process in (self.weir, self.keepalived, *processes):
             if process and process.poll() is None:
                 process.terminate()
 

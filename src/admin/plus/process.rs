@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::form;
-use crate::control::operators::{all_members, removed_nodes};
+use crate::control::operators::remaining::{all_members, removed_nodes};
 use crate::control::state::Control;
 use crate::observe::dates::rfc3339;
 use crate::observe::metrics::ListenerCounts;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::form::{Codes, PlusError, Responses, Zones, requests};
-use crate::control::operators::removed_nodes;
+use crate::control::operators::remaining::removed_nodes;
 use crate::control::state::Control;
 use crate::observe::dates::rfc3339;
 use crate::observe::history::Subject;

@@ -11,9 +11,11 @@ use super::cluster;
 use super::cluster::InClusterView;
 use super::handler::{Answer, Name, Weir};
 use super::problem::ApiProblem;
+use crate::admin::elsewhere::ElsewhereView;
 use crate::admin::numbers::{Minute, Total};
 use crate::config::Address;
-use crate::control::operators::{GONE, all_members, removed_nodes};
+use crate::control::operators::GONE;
+use crate::control::operators::remaining::{Remains, all_members, remains, removed_nodes};
 use crate::control::state::Control;
 use crate::control::store::moments;
 use crate::observe::dates::rfc3339_of_unix;
@@ -21,7 +23,7 @@ use crate::observe::history::Subject;
 use crate::proxy::generation::Generation;
 use crate::traffic::pool::Pool;
 use crate::traffic::pool::member::{AcceptedNodes, Member};
-use crate::traffic::pool::operators::{Order, OrderKind};
+use crate::traffic::pool::operators::Order;
 use crate::traffic::pool::state::Reason;
 use crate::traffic::tick::Tick;
 
@@ -36,9 +38,12 @@ pub(super) struct NodeView {
     verdict: &'static str,
     /// What an operator ordered.
     order: Option<OrderView>,
-    /// An operator took it out, and no request runs there any more, on the ports that Weir knows. Of messages and tasks
-    /// that did not come through Weir it knows nothing.
+    /// An operator took it out, and no request runs there any more, on the ports that Weir knows, of no machine that shares orders. Of
+    /// messages and tasks that did not come through Weir it knows nothing.
     safe_to_stop: bool,
+    /// What other machines that share orders still have of it; absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    elsewhere: Vec<ElsewhereView>,
     in_flight: u32,
     /// Its sessions in tables; absent where none of its pools keeps a table.
     sessions: Option<usize>,
@@ -58,7 +63,7 @@ pub(super) struct OrderView {
     since: Option<String>,
     /// When the drain ends at the latest.
     deadline: Option<String>,
-    /// Who ordered it.
+    /// Who ordered it, and where, if not here: `uid:0 (root) at lb1`.
     actor: Option<String>,
     /// Why, in the operator's words.
     reason: Option<String>,
@@ -170,7 +175,7 @@ fn view(control: &Control, generation: &Generation, name: &str) -> Option<NodeVi
     }));
     let order = control.orders.lock().of(name).copied();
     let in_flight = pools.iter().map(|pool| pool.in_flight).sum();
-    let resting = matches!(order, Some(order) if order.kind == OrderKind::Maintain);
+    let Remains { elsewhere, safe_to_stop, .. } = remains(control, name);
     let counters = generation.snapshot.pools.iter().zip(&generation.pools).flat_map(|(pool, running)| {
         let counted = pool.members.iter().zip(&running.members).filter(|(member, _)| &*member.node == name);
         counted.map(|(_, counters)| counters.tally())
@@ -186,7 +191,8 @@ fn view(control: &Control, generation: &Generation, name: &str) -> Option<NodeVi
         ),
         verdict: worst(of_node().map(|(_, member)| member.state.state().reason())),
         order: order.map(|order| OrderView::of(control, name, order)),
-        safe_to_stop: resting && in_flight == 0,
+        safe_to_stop,
+        elsewhere: elsewhere.into_iter().map(ElsewhereView::of).collect(),
         in_flight,
         sessions: pools.iter().filter_map(|pool| pool.sessions).reduce(|sum, more| sum + more),
         last_minute: Minute::of(control, &Subject::Node(name.into())),
@@ -213,7 +219,7 @@ impl OrderView {
             deadline: order.kind.ends(moments::now()).and_then(rfc3339_of_unix),
             operation: operation.as_ref().map(|operation| operation.id),
             reason: operation.as_ref().and_then(|operation| operation.reason.clone()),
-            actor: operation.map(|operation| operation.actor),
+            actor: operation.map(|operation| operation.by()),
         }
     }
 }

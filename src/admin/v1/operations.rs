@@ -10,7 +10,7 @@ use super::problem::ApiProblem;
 use crate::config::orders_file::{OperationKind, OperationState};
 use crate::control::changes::operations::Operation;
 use crate::control::notice::Notice;
-use crate::control::operators::{Remains, remains};
+use crate::control::operators::remaining::{Remains, remains};
 use crate::control::state::Control;
 use crate::control::store::moments;
 use crate::observe::dates::rfc3339_of_unix;
@@ -29,7 +29,7 @@ pub(super) struct OperationView {
     /// When a drain ends at the latest.
     deadline: Option<String>,
     ended: Option<String>,
-    /// Who ordered it.
+    /// Who ordered it, and where, if not here: `uid:0 (root) at lb1`.
     actor: String,
     /// Why, in the operator's words.
     reason: Option<String>,
@@ -75,8 +75,8 @@ impl OperationView {
     /// Without a lock on operations: the node's progress needs another one.
     pub(super) fn of(control: &Control, operation: Operation) -> Self {
         let Operation { node, told, deadline, warnings, holds } = operation;
-        let nothing = Remains { sessions: None, in_flight: 0, safe_to_stop: false };
-        let Remains { sessions, in_flight, safe_to_stop } = if holds { remains(control, &node) } else { nothing };
+        let nothing = Remains { sessions: None, in_flight: 0, elsewhere: Vec::new(), safe_to_stop: false };
+        let Remains { sessions, in_flight, safe_to_stop, .. } = if holds { remains(control, &node) } else { nothing };
         Self {
             id: told.id,
             kind: match told.kind {
@@ -94,7 +94,7 @@ impl OperationView {
             started: rfc3339_of_unix(told.started),
             deadline: deadline.and_then(rfc3339_of_unix),
             ended: told.ended.and_then(rfc3339_of_unix),
-            actor: told.actor,
+            actor: told.by(),
             reason: told.reason,
             sessions,
             in_flight,

@@ -13,7 +13,7 @@ use super::problem::ApiProblem;
 use crate::admin::numbers::milliseconds;
 use crate::admin::query;
 use crate::control::notice::Notice;
-use crate::control::operators::all_members;
+use crate::control::operators::remaining::all_members;
 use crate::control::state::Control;
 use crate::observe::dates::rfc3339;
 use crate::observe::history::{Percentiles, Point, Stretch, Subject};

@@ -52,8 +52,10 @@ fn of_server(server: &Arc<Server>) -> SharedServerView {
 #[derive(Serialize, ToSchema)]
 pub(super) struct MachineView {
     name: String,
-    /// Whether it said something in the last five seconds.
+    /// Whether it said something in the last five seconds, and was not stopped.
     there: bool,
+    /// Whether it was stopped, and said so.
+    stopped: bool,
     /// How long ago it last said something.
     seen_seconds: f64,
     version: String,
@@ -67,8 +69,9 @@ pub(super) struct MachineView {
 pub(super) fn machines(control: &Control) -> Vec<MachineView> {
     let one = |machine: machines::MachineView| MachineView {
         name: machine.name,
-        there: machine.is_there,
-        seen_seconds: (machine.seen.as_secs_f64() * 10.0).round() / 10.0,
+        there: machine.seen.is_there,
+        stopped: machine.stopped,
+        seen_seconds: (machine.seen.ago.as_secs_f64() * 10.0).round() / 10.0,
         version: machine.version,
         sessions: machine.sessions,
         differs: machine.differs,

@@ -104,22 +104,27 @@ pub(super) fn view(control: &Control) -> StatusView {
         started: rfc3339(SystemTime::now() - uptime),
         uptime_seconds: uptime.as_secs(),
         pid: std::process::id(),
-        before: control.before.lock().map(|(pid, connections)| BeforeView { pid, connections }),
+        before: control.process_before().map(|(pid, connections)| BeforeView { pid, connections }),
         connections: control.open.load(Ordering::Relaxed),
         last_minute: Minute::of(control, &Subject::All),
         total: Total::counted(generation.stray_tally.since(), &control.observer.history.total()),
-        last_reload: control.reloads.lock().back().map(|reload| ReloadView {
-            at: rfc3339(reload.at),
-            actor: reload.by.actor.name.to_string(),
-            reason: reload.by.reason.as_ref().map(ToString::to_string),
-            accepted: reload.problems.is_empty(),
-            generation: reload.generation,
-            problems: reload.problems.iter().map(ToString::to_string).collect(),
-        }),
+        last_reload: last_reload(control),
         shared: shared::view(control),
         machines: shared::machines(control),
         pools: config.pools.iter().map(|pool| pool.name.to_string()).collect(),
         nodes: config.nodes.iter().map(|node| node.name.to_string()).collect(),
         sites: config.sites.iter().map(|site| site.name.to_string()).collect(),
     }
+}
+
+fn last_reload(control: &Control) -> Option<ReloadView> {
+    let reloads = control.reloads.lock();
+    reloads.back().map(|reload| ReloadView {
+        at: rfc3339(reload.at),
+        actor: reload.by.actor.name.to_string(),
+        reason: reload.by.reason.as_ref().map(ToString::to_string),
+        accepted: reload.problems.is_empty(),
+        generation: reload.generation,
+        problems: reload.problems.iter().map(ToString::to_string).collect(),
+    })
 }

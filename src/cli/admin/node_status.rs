@@ -12,6 +12,20 @@ pub(super) struct NodeStatus {
     operator: Option<String>,
     deadline: Option<u64>,
     pools: Vec<PoolStatus>,
+    /// What other machines still have of it.
+    elsewhere: Vec<Elsewhere>,
+}
+
+/// What another machine still has of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Elsewhere {
+    machine: String,
+    /// In words.
+    told: String,
+    /// It has nothing left.
+    done: bool,
+    /// The node may be stopped as far as it goes.
+    safe: bool,
 }
 
 /// Its status in one pool.
@@ -39,14 +53,21 @@ pub(super) enum NodeOrder {
 }
 
 impl NodeStatus {
-    /// From the answer to an order or to a poll: `{ node, operator, deadline, pools: […] }`.
+    /// From the answer to an order or to a poll: `{ node, operator, deadline, pools: […], elsewhere: […] }`.
     pub(super) fn in_answer(answer: &Value) -> Self {
         Self {
             node: owned(&answer["node"]).unwrap_or_default(),
             operator: owned(&answer["operator"]),
             deadline: answer["deadline"].as_u64(),
             pools: answer["pools"].as_array().into_iter().flatten().map(PoolStatus::of).collect(),
+            elsewhere: answer["elsewhere"].as_array().into_iter().flatten().map(Elsewhere::of).collect(),
         }
+    }
+
+    /// Without what these machines have: the operator knows that they are down.
+    pub(super) fn without(mut self, machines: &[String]) -> Self {
+        self.elsewhere.retain(|other| !machines.contains(&other.machine));
+        self
     }
 
     /// The order it is under.
@@ -73,19 +94,20 @@ impl NodeStatus {
         self.pools.iter().map(|pool| pool.in_flight).sum()
     }
 
-    /// Whether it rests in every pool, and no request runs there.
+    /// Whether it rests in every pool, and no request runs there, of no machine.
     pub(super) fn is_idle(&self) -> bool {
         let rests = |pool: &PoolStatus| {
             pool.state == "passive" && matches!(pool.reason.as_deref(), Some("maintenance" | "gone"))
         };
-        self.order() == NodeOrder::Maintenance && self.running() == 0 && self.pools.iter().all(rests)
+        let rests = self.running() == 0 && self.pools.iter().all(rests);
+        self.order() == NodeOrder::Maintenance && rests && self.elsewhere.iter().all(|other| other.safe)
     }
 
     /// The status as one sentence: `worker1 is draining in esb-http: 12 sessions, 3 requests running`.
     pub(super) fn sentence(&self, now: u64) -> String {
         let node = &self.node;
         let pools = listed(self.pools.iter().map(|pool| pool.pool.as_str()));
-        match self.order() {
+        let here = match self.order() {
             NodeOrder::None if self.is_nowhere() => format!("{node} is in no pool, and under no order any more"),
             NodeOrder::Drain | NodeOrder::Maintenance if self.is_nowhere() => {
                 format!("{node} is in no pool: nothing goes there")
@@ -93,7 +115,18 @@ impl NodeStatus {
             NodeOrder::Drain => format!("{node} is draining in {pools}: {}{}", self.left(), self.end(now)),
             NodeOrder::Maintenance => format!("{node} is in maintenance in {pools}: {}", self.still()),
             NodeOrder::None => format!("{node} is {}", self.states()),
-        }
+        };
+        here + &self.left_elsewhere()
+    }
+
+    /// `; lb2 has 9 sessions and 1 request running`: of those that a drain, or who wants to stop the node, waits for.
+    fn left_elsewhere(&self) -> String {
+        let is_awaited = |other: &&Elsewhere| match self.order() {
+            NodeOrder::None => false,
+            NodeOrder::Drain => !other.done,
+            NodeOrder::Maintenance => !other.safe,
+        };
+        self.elsewhere.iter().filter(is_awaited).map(|other| format!("; {}", other.told)).collect()
     }
 
     fn left(&self) -> String {
@@ -170,6 +203,14 @@ impl PoolStatus {
             sessions: row["sessions"].as_u64(),
             in_flight: row["in_flight"].as_u64().unwrap_or_default(),
         }
+    }
+}
+
+impl Elsewhere {
+    fn of(other: &Value) -> Self {
+        let text = |name: &str| owned(&other[name]).unwrap_or_default();
+        let (done, safe) = (other["done"] == true, other["safe"] == true);
+        Self { machine: text("machine"), told: text("told"), done, safe }
     }
 }
 
@@ -276,6 +317,40 @@ mod tests {
             let answer = json!({"node": "n", "operator": null, "pools": [row]});
             assert_eq!(NodeStatus::in_answer(&answer).without_order(), said);
         }
+    }
+
+    #[test]
+    fn what_other_machines_have_is_waited_for() {
+        let status = |operator: &str, done: bool, safe: bool| {
+            let other = json!({"machine": "lb2", "told": "lb2 has 9 sessions and 1 request running", "done": done, "safe": safe});
+            let pool = row("a", "passive", if operator == "drain" { "draining" } else { "maintenance" }, Some(0), 0);
+            NodeStatus::in_answer(&json!({"node": "w", "operator": operator, "pools": [pool], "elsewhere": [other]}))
+        };
+        let cases = [
+            (
+                status("drain", false, false),
+                "w is draining in a: 0 sessions, 0 requests running; lb2 has 9 sessions and 1 request running",
+                false,
+            ),
+            (status("drain", true, true), "w is draining in a: 0 sessions, 0 requests running", false),
+            (
+                status("maintain", false, false),
+                "w is in maintenance in a: no request is running; lb2 has 9 sessions and 1 request running",
+                false,
+            ),
+            (status("maintain", false, true), "w is in maintenance in a: no request is running", true),
+            (
+                status("maintain", false, false).without(&["lb2".to_owned()]),
+                "w is in maintenance in a: no request is running",
+                true,
+            ),
+            (
+                status("maintain", false, false).without(&["lb3".to_owned()]),
+                "w is in maintenance in a: no request is running; lb2 has 9 sessions and 1 request running",
+                false,
+            ),
+        ];
+        cases.iter().for_each(|(seen, told, idle)| assert_eq!((&*seen.sentence(NOW), seen.is_idle()), (*told, *idle)));
     }
 
     #[test]

@@ -20,7 +20,8 @@ use crate::config::orders_file::WEIGHTS;
 const AFTER_DRAIN: &str = "\
 The node gets no new sessions and no requests without one; the sessions it has stay there. When none is left and no \
 request runs, or at the deadline, the drain is over: the node rests, and what came too late is bound to another node. \
-It rests until `weir activate`, over reloads and restarts.
+It rests until `weir activate`, over reloads and restarts. Machines that share servers ([shared] servers) follow within a second or two, \
+and a drain ends when none of them that is there has anything left.
 
 Ctrl-C ends the waiting of --wait and leaves the drain on; `weir activate NODE` takes it back. Said again, it waits on; \
 a --deadline then begins anew, and without one the first still holds.";
@@ -37,6 +38,9 @@ pub(crate) struct Drain {
     /// Wait until it is safe to stop the node, and tell what is left; exit code 0 means safe
     #[arg(long)]
     wait: bool,
+    /// With --wait: do not wait for this machine, it is down (with [shared] servers; may be repeated)
+    #[arg(long, value_name = "MACHINE", requires = "wait")]
+    without: Vec<String>,
     /// Also where a pool would have no node left for new requests
     #[arg(long)]
     force: bool,
@@ -109,7 +113,7 @@ pub(crate) fn drain(drain: &Drain) -> i32 {
         tell_line(status.sentence(unix(SystemTime::now())));
         return 0;
     }
-    match wait_drained(args, node) {
+    match wait_drained(args, node, &drain.without) {
         Ok(status) => report_safe(args, &status, &answer),
         Err(why) => report_unknown(args, node, &why),
     }

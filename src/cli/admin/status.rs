@@ -115,7 +115,7 @@ fn machine_table(machines: &Value) -> String {
         let ago = if machine["there"] == true {
             format!("{seen:.1}s ago")
         } else {
-            format!("gone, {} ago", span(seen as u64))
+            format!("{}, {} ago", if machine["stopped"] == true { "stopped" } else { "gone" }, span(seen as u64))
         };
         vec![text(&machine["name"]), ago, text(&machine["sessions"]), text(&machine["version"])]
     };

@@ -28,12 +28,13 @@ const LINE_EVERY: Duration = Duration::from_secs(1);
 const IDLE_POLLS: u32 = 2;
 
 /// Waits. Returns the last status of the node when it may be stopped; or why that is not known.
-pub(super) fn wait_drained(args: &AdminArgs, node: &str) -> Result<NodeStatus, String> {
+/// Machines that are down are not waited for.
+pub(super) fn wait_drained(args: &AdminArgs, node: &str, down: &[String]) -> Result<NodeStatus, String> {
     let mut watch = Watch::default();
     let mut lines = ProgressLines::new(args.json);
     let begun = Instant::now();
     loop {
-        let status = poll(args, node);
+        let status = poll(args, node).map(|status| status.map(|status| status.without(down)));
         match watch.next(node, status, begun.elapsed(), unix(SystemTime::now())) {
             Progress::Waiting(line) => lines.print(line, begun.elapsed()),
             Progress::Safe(seen) => {

@@ -34,11 +34,11 @@ pub(crate) struct Operations {
 impl Operation {
     /// Who took the node out, how and why: `drained by uid:1000 (anna): kernel update`.
     pub(crate) fn by_whom(&self) -> String {
-        let WrittenOperation { actor, reason, .. } = &self.told;
+        let (by, reason) = (self.told.by(), &self.told.reason);
         let word = self.word();
         let ordered = if matches!(word, "draining" | "in maintenance") { ", ordered" } else { "" };
         let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        format!("{word}{ordered} by {actor}{reason}")
+        format!("{word}{ordered} by {by}{reason}")
     }
 
     /// How the node is since then.
@@ -76,7 +76,7 @@ impl Operations {
         };
         let ended = (state == OperationState::Done).then_some(order.since);
         let (id, actor) = (self.next(), "unknown".to_owned());
-        WrittenOperation { id, kind, state, started: order.since, ended, actor, reason: None }
+        WrittenOperation { id, kind, state, started: order.since, ended, actor, machine: None, reason: None }
     }
 
     /// Notes a command that was carried out; `after` is the order that the node is under now. A drain that goes on stays
@@ -108,15 +108,30 @@ impl Operations {
         };
         let (state, ended) = if drains { (OperationState::Running, None) } else { (OperationState::Done, Some(now)) };
         let (actor, reason) = (by.actor.name.to_string(), by.reason.as_ref().map(ToString::to_string));
-        let told = WrittenOperation { id: self.next(), kind, state, started: now, ended, actor, reason };
+        let told = WrittenOperation { id: self.next(), kind, state, started: now, ended, actor, machine: None, reason };
+        self.keep(node, told, deadline, after.is_some())
+    }
+
+    /// Notes what was ordered at another machine. A drain that goes on, or ends, stays the same operation.
+    pub(crate) fn follow(&mut self, node: &str, told: WrittenOperation, deadline: Option<u64>, holds: bool) {
+        if let Some(before) = self.kept.iter_mut().find(|before| before.holds && before.node == node) {
+            let runs = before.told.state == OperationState::Running;
+            if runs && told.kind == OperationKind::Drain && told.started == before.told.started {
+                (before.deadline, before.told.state, before.told.ended) = (deadline, told.state, told.ended);
+                return;
+            }
+            before.holds = false;
+            if runs {
+                (before.told.state, before.told.ended) = (OperationState::Cancelled, Some(told.started));
+            }
+        }
+        let told = WrittenOperation { id: self.next(), ..told };
+        self.keep(node, told, deadline, holds);
+    }
+
+    fn keep(&mut self, node: &str, told: WrittenOperation, deadline: Option<u64>, holds: bool) -> u64 {
         let id = told.id;
-        self.kept.push_back(Operation {
-            node: node.to_owned(),
-            told,
-            deadline,
-            warnings: Vec::new(),
-            holds: after.is_some(),
-        });
+        self.kept.push_back(Operation { node: node.to_owned(), told, deadline, warnings: Vec::new(), holds });
         while self.kept.len() > KEPT {
             let Some(oldest) = self.kept.iter().position(|operation| !operation.holds) else { break };
             self.kept.remove(oldest);
@@ -216,6 +231,28 @@ mod tests {
         let other = world.order("b", DRAIN);
         world.operations.end_drain("b", Drained::DeadlineOver, 2_000);
         assert_eq!((world.state(other), other), (OperationState::Overdue, 5));
+    }
+
+    #[test]
+    fn an_order_of_another_machine_is_an_operation_of_its_own_number() {
+        let (mut here, mut there) = (world(), world());
+        here.order("b", Command::Maintain);
+        let drain = there.order("a", DRAIN);
+        let told = |world: &World, id| {
+            let told = world.operations.get(id).unwrap().told.clone();
+            WrittenOperation { machine: Some("lb2".to_owned()), ..told }
+        };
+        here.operations.follow("a", told(&there, drain), None, true);
+        let followed = here.operations.of_order("a").unwrap().clone();
+        assert_eq!((followed.told.id, followed.by_whom()), (2, "draining, ordered by signal at lb2".to_owned()));
+        there.order("a", Command::Drain { within: Some(Duration::from_secs(60)) });
+        here.operations.follow("a", told(&there, drain), Some(1_060), true);
+        let again = here.operations.of_order("a").unwrap();
+        assert_eq!((again.told.id, again.deadline), (2, Some(1_060)), "the drain goes on");
+        let back = there.order("a", Command::Activate);
+        here.operations.follow("a", told(&there, back), None, false);
+        assert_eq!((here.state(2), here.operations.of_order("a").is_none()), (OperationState::Cancelled, true));
+        assert_eq!(here.operations.newest_first().next().unwrap().told.id, 3);
     }
 
     #[test]

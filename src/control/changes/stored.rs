@@ -1,9 +1,10 @@
 //! What operators ordered before the start, read from the state directory.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::operations::Operations;
-use crate::config::orders_file::{self, FILE, OrdersFile, Unreadable, Weights};
+use crate::config::orders_file::{self, CommonOrder, FILE, OrdersFile, Unreadable, Weights};
 use crate::control::store::moments::{boot, now};
 use crate::control::store::state_dir::StateDir;
 use crate::traffic::pool::operators::Orders;
@@ -43,13 +44,15 @@ pub(crate) struct StoredOrders {
     pub(crate) orders: Orders,
     pub(crate) weights: Weights,
     pub(crate) operations: Operations,
+    /// What machines have in common, by its subject.
+    pub(crate) common: BTreeMap<String, CommonOrder>,
 }
 
 impl StoredOrders {
     fn of(file: OrdersFile) -> Self {
         let orders = Orders::of_written(&file.nodes, now(), &boot());
         let operations = Operations::restored(file.last_operation, &file.nodes, &orders);
-        Self { orders, weights: file.weights, operations }
+        Self { orders, weights: file.weights, operations, common: file.common }
     }
 }
 

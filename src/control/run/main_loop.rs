@@ -20,7 +20,6 @@ use crate::config::Problem;
 use crate::control::actor::{Actor, OrderedBy};
 use crate::control::names::naming::NewAddresses;
 use crate::control::probing::FirstRounds;
-use crate::control::shared;
 use crate::control::state::{Control, ReloadRequest, Unrecorded, UpgradeRequest, WeightsRequest};
 use crate::control::store::sessions;
 use crate::proxy::generation::Generation;
@@ -205,7 +204,7 @@ impl Running {
             }
             () = signals.interrupt() => log::warn!("stopping at once (SIGINT)"),
         }
-        shared::finish(&self.control).await;
+        self.reloader.finish_sharing(!restarts).await;
         save(&self.control).await;
     }
 }

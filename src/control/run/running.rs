@@ -82,7 +82,7 @@ impl Running {
         let kept = first.state_dir.as_ref().filter(|_| first.keeps_sessions);
         let restored = kept.map_or(Err(()), |dir| sessions::restore(dir, &first.generation));
         let shared = shared(config, &first, observer);
-        let StoredOrders { orders, weights, operations } = std::mem::take(&mut first.stored);
+        let StoredOrders { orders, weights, operations, common } = std::mem::take(&mut first.stored);
         let (to_reload, reload_requests) = mpsc::channel(8);
         let (to_weigh, weights_requests) = mpsc::channel(8);
         let (to_upgrade, upgrade_requests) = mpsc::channel(1);
@@ -104,7 +104,7 @@ impl Running {
             cluster: Mutex::default(),
             askers: Mutex::default(),
             acme: Mutex::default(),
-            shared_board: SharedBoard::default(),
+            shared_board: SharedBoard::with_orders(common),
             outages: Mutex::default(),
             refusals: Mutex::default(),
             state_dir: first.state_dir.take(),

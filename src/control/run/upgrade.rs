@@ -12,7 +12,6 @@ use crate::control::actor::OrderedBy;
 use crate::control::admin_sockets::AdminGiven;
 use crate::control::changes::stored::{self, StoredOrders};
 use crate::control::operators;
-use crate::control::shared;
 use crate::control::state::UpgradeRequest;
 use crate::control::store::{SLOW_DISK, sessions};
 
@@ -37,7 +36,7 @@ impl Running {
         if self.upgrading.is_some() {
             return Err("an upgrade is under way already".to_owned());
         }
-        if let Some((pid, _)) = *self.control.before.lock() {
+        if let Some((pid, _)) = self.control.process_before() {
             return Err(format!(
                 "process {pid}, from which this one took over, is still there: it answers its last requests, and for {PROBATION:?} it would take back if this one failed; ask again when it has ended"
             ));
@@ -140,7 +139,8 @@ impl Running {
     fn take_orders_from_file(&mut self) {
         let path = self.control.current.load().snapshot.config.state_dir.clone();
         match stored::load(&path, self.control.state_dir.as_ref()) {
-            Ok(StoredOrders { orders, weights, operations }) => {
+            Ok(StoredOrders { orders, weights, operations, common }) => {
+                self.control.shared_board.orders.take(common);
                 *self.control.orders.lock() = orders;
                 *self.control.weights.lock() = weights;
                 *self.control.operations.lock() = operations;
@@ -189,7 +189,7 @@ impl Running {
             drop(last);
             let _ = tokio::time::timeout(LAST_WORDS, told).await;
         }
-        shared::finish(&self.control).await;
+        self.reloader.finish_sharing(false).await;
         self.admin.leave_file();
     }
 }

@@ -1,12 +1,15 @@
 //! What is known of the servers, of what came of asking them, and of the other machines.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use parking_lot::Mutex;
 
-use super::said::Machines;
+use super::machines::said::Machines;
 use super::server::Server;
+use crate::config::orders_file::CommonOrder;
+use crate::control::changes::common::CommonOrders;
 
 /// What is shown of it.
 #[derive(Default)]
@@ -15,6 +18,14 @@ pub(crate) struct Board {
     pub(crate) counts: Arc<Counts>,
     /// Whoever holds it takes no other lock.
     pub(crate) machines: Mutex<Machines>,
+    pub(crate) orders: CommonOrders,
+}
+
+impl Board {
+    /// With the orders that were known before the start.
+    pub(crate) fn with_orders(orders: BTreeMap<String, CommonOrder>) -> Self {
+        Self { orders: CommonOrders::restored(orders), ..Self::default() }
+    }
 }
 
 /// What came of it, since the start.

@@ -8,20 +8,25 @@ use parking_lot::Mutex;
 
 /// A moment on the clock that all machines have together: 48 bits of milliseconds since 1970, 16 bits that count within one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Version(u64);
+pub(crate) struct Version(u64);
 
 /// The bits that count within a millisecond.
 const COUNT: u32 = 16;
 
 impl Version {
     /// That of what is known to have been there, and not since when: any binding beats it.
-    pub(super) const RESTORED: Self = Self(1);
+    pub(crate) const RESTORED: Self = Self(1);
 
-    pub(super) const fn from_number(number: u64) -> Self {
+    /// One like it, for what has this hash: of two such things all machines choose the same one.
+    pub(crate) const fn restored(hash: u64) -> Self {
+        Self(Self::RESTORED.0 + hash % ((1 << COUNT) - 1))
+    }
+
+    pub(crate) const fn from_number(number: u64) -> Self {
         Self(number)
     }
 
-    pub(super) const fn number(self) -> u64 {
+    pub(crate) const fn number(self) -> u64 {
         self.0
     }
 
@@ -33,14 +38,14 @@ impl Version {
 
 /// Makes versions.
 #[derive(Debug, Default)]
-pub(super) struct HybridClock {
+pub(crate) struct HybridClock {
     last: Mutex<Version>,
     is_told: AtomicBool,
 }
 
 impl HybridClock {
     /// A version later than all that this machine has made or seen.
-    pub(super) fn next(&self, unix: Duration) -> Version {
+    pub(crate) fn next(&self, unix: Duration) -> Version {
         let mut last = self.last.lock();
         let now = u64::try_from(unix.as_millis()).unwrap_or(u64::MAX >> COUNT).min(u64::MAX >> COUNT) << COUNT;
         *last = Version(now.max(last.0.saturating_add(1)));
@@ -48,7 +53,7 @@ impl HybridClock {
     }
 
     /// Another machine's version was seen.
-    pub(super) fn see(&self, version: Version) {
+    pub(crate) fn see(&self, version: Version) {
         let mut last = self.last.lock();
         *last = version.max(*last);
     }

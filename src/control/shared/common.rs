@@ -28,6 +28,8 @@ pub(super) struct Common {
     pub(super) clock: Arc<HybridClock>,
     pub(super) servers: Vec<Arc<Server>>,
     pub(super) counts: Arc<Counts>,
+    /// Held while orders of other machines are carried out.
+    pub(super) following: Arc<tokio::sync::Mutex<()>>,
 }
 
 pub(super) fn count(counter: &AtomicU64) {
@@ -49,22 +51,24 @@ impl Common {
                 Ok(record)
             }
             Err(why) => {
-                let (counter, what) = match why {
-                    NoRecord::Later => (&self.counts.later, "was written by a later Weir, which this one cannot read"),
-                    NoRecord::Foreign => (
-                        &self.counts.foreign,
-                        "was written with another secret or by something else, or is damaged; it is not believed",
-                    ),
-                };
-                if counter.fetch_add(1, Relaxed) == 0 {
-                    self.tell(
-                        log::Level::Warn,
-                        server,
-                        &format!("what stands at {place} {what}; others are only counted"),
-                    );
-                }
+                self.disbelieve(why, place, server);
                 Err(why)
             }
+        }
+    }
+
+    /// Counts what stands in a place and is not believed, and says so once.
+    pub(super) fn disbelieve(&self, why: NoRecord, place: &str, server: &Server) {
+        let (counter, what) = match why {
+            NoRecord::Later => (&self.counts.later, "was written by a later Weir, which this one cannot read"),
+            NoRecord::Foreign => (
+                &self.counts.foreign,
+                "was written with another secret or by something else, or is damaged; it is not believed",
+            ),
+        };
+        if counter.fetch_add(1, Relaxed) == 0 {
+            let text = format!("what stands at {place} {what}; others are only counted");
+            self.tell(log::Level::Warn, server, &text);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Keeps a server fed: what is used here must not end there, and what it lost it gets again, from the tables here and from another
 //! server.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::clock::Version;
 use super::common::Common;
 use super::machines;
+use super::orders;
 use super::queue::Update;
 use super::server::{Server, in_words, takes_nothing};
 use super::table;
@@ -50,6 +52,8 @@ impl Run {
 pub(super) async fn beat(common: &Common, server: &Server, mut link: MultiplexedConnection, run: &Run) -> String {
     let mut has_said = false;
     loop {
+        let mut given = pin!(common.control.shared_board.orders.given.notified());
+        given.as_mut().enable();
         let began = Instant::now();
         let asked = if server.is_filled.load(Relaxed) {
             let fed = common.places.fed();
@@ -61,28 +65,49 @@ pub(super) async fn beat(common: &Common, server: &Server, mut link: Multiplexed
             Err(error) if !takes_nothing(&error) => return in_words(&error),
             _ => server.answered(began.elapsed(), common.settings.timeout),
         }
-        let said = machines::exchange(common, &mut link).await;
+        let said = exchange(common, server, &mut link).await;
         match &said {
             Err(error) if !takes_nothing(error) => return in_words(error),
             Err(error) => common.becomes(server, Some(&in_words(error))),
             Ok(_) => common.becomes(server, None),
         }
         match said {
-            Ok(true) if has_said => {
+            Ok(Some(true)) if has_said => {
                 server.is_filled.store(false, Relaxed);
                 server.knows_tables.lock().take();
                 common.tell(log::Level::Warn, server, "was emptied; it is told everything again");
             }
-            Ok(_) => has_said = true,
-            Err(_) => {}
+            Ok(Some(_)) => has_said = true,
+            Ok(None) | Err(_) => {}
         }
-        sleep(BEAT).await;
+        // What an operator ordered here the others are to know at once.
+        tokio::select! {
+            () = sleep(BEAT) => {}
+            () = given => {}
+        }
     }
 }
 
+/// What machines say of themselves, and the orders that they have in common. Whether the server had nothing of this machine; `None`:
+/// another process speaks for it.
+async fn exchange(
+    common: &Common,
+    server: &Server,
+    link: &mut MultiplexedConnection,
+) -> Result<Option<bool>, RedisError> {
+    let is_new = machines::exchange(common, link).await?;
+    orders::exchange(common, server, link).await?;
+    Ok(is_new)
+}
+
 /// Writes and reads in each way that will be needed, so that a server that is of no use is not used each second anew.
-pub(super) async fn try_out(common: &Common, link: &mut MultiplexedConnection, script: &str) -> Result<(), RedisError> {
-    machines::exchange(common, link).await?;
+pub(super) async fn try_out(
+    common: &Common,
+    server: &Server,
+    link: &mut MultiplexedConnection,
+    script: &str,
+) -> Result<(), RedisError> {
+    exchange(common, server, link).await?;
     redis::cmd("XREVRANGE").arg(common.places.moves()).arg("+").arg("-").arg("COUNT").arg(1).exec_async(link).await?;
     redis::cmd("MGET").arg(common.places.trial()).exec_async(link).await?;
     let (key, text) = (common.places.trial(), "trial".to_owned());

@@ -8,16 +8,16 @@
 
 mod asking;
 pub(crate) mod board;
-mod clock;
+pub(crate) mod clock;
 mod common;
 mod feeding;
 pub(crate) mod keys;
 pub(crate) mod machines;
 mod moves;
+mod orders;
 mod places;
 mod queue;
 mod record;
-mod said;
 pub(crate) mod server;
 mod table;
 mod writing;
@@ -28,13 +28,13 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 
-use self::clock::HybridClock;
 use self::common::Common;
 use self::feeding::Run;
+use self::machines::said::Machines;
 use self::places::Places;
 use self::record::Seal;
-use self::said::Machines;
 use self::server::{Connection, Server, in_words, takes_nothing};
+use super::operators::following;
 use super::state::Control;
 use crate::config::{Config, Stores};
 use crate::proxy::client::tls;
@@ -47,12 +47,10 @@ const AGAIN: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(crate) struct Sharing {
     running: Option<Running>,
-    clock: Arc<HybridClock>,
 }
 
 struct Running {
-    settings: Stores,
-    servers: Vec<Arc<Server>>,
+    common: Arc<Common>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -66,13 +64,14 @@ impl Sharing {
     /// Tells and asks the servers of this configuration and no others.
     pub(crate) fn follow(&mut self, control: &Arc<Control>, config: &Config) {
         let stores = config.shared.as_ref().and_then(|shared| shared.stores.as_ref());
-        if self.running.as_ref().map(|running| &running.settings) == stores {
+        if self.running.as_ref().map(|running| &running.common.settings) == stores {
             return;
         }
         // Dropped, so its tasks end; what they had still to tell the same servers get to know.
-        let before = self.running.take().map(|running| running.servers.clone()).unwrap_or_default();
+        let before = self.running.take().map(|running| running.common.servers.clone()).unwrap_or_default();
         control.shared_board.servers.lock().clear();
         *control.shared_board.machines.lock() = Machines::default();
+        control.shared_board.orders.share(None);
         let Some(stores) = stores else { return control.sharing.switch(false, Duration::ZERO, Duration::ZERO) };
         match control.at_start.seal_of_records().zip(connector(stores)) {
             Some((seal, tls)) => self.begin(control, stores, &before, (Seal(seal), tls)),
@@ -98,39 +97,45 @@ impl Sharing {
         }
         control.shared_board.servers.lock().clone_from(&servers);
         control.sharing.switch(true, stores.confirm, stores.timeout);
+        following::share(control, &stores.name);
         let common = Arc::new(Common {
             control: Arc::clone(control),
             settings: stores.clone(),
             tls,
             places: Places(Arc::clone(&stores.prefix)),
             seal,
-            clock: Arc::clone(&self.clock),
+            clock: Arc::clone(&control.shared_board.orders.clock),
             servers,
             counts: Arc::clone(&control.shared_board.counts),
+            following: Arc::default(),
         });
         let mut tasks =
             vec![tokio::spawn(writing::listen(Arc::clone(&common))), tokio::spawn(asking::answer(Arc::clone(&common)))];
         let each = common.servers.iter().map(|server| tokio::spawn(keep(Arc::clone(&common), Arc::clone(server))));
         tasks.extend(each);
-        self.running = Some(Running { settings: stores.clone(), servers: common.servers.clone(), tasks });
+        self.running = Some(Running { common, tasks });
     }
-}
 
-/// Waits until the servers that can be used were told everything, for a second at most. To be called when no request is left.
-pub(crate) async fn finish(control: &Control) {
-    let servers = control.shared_board.servers.lock().clone();
-    let told = async {
-        let is_done = |server: &Arc<Server>| !server.is_up() || server.queue.is_done();
-        let mut looks = 0;
-        // Twice: between two looks a session may have been on its way to the queues.
-        while looks < 2 {
-            let done = control.sharing.has_told_all() && servers.iter().all(is_done);
-            looks = if done { looks + 1 } else { 0 };
-            tokio::time::sleep(LAST_LOOK).await;
+    /// Waits until the servers that can be used were told everything, for a second at most. To be called when no request is left.
+    /// `for_good`: nobody serves in place of this process.
+    pub(crate) async fn finish(&self, for_good: bool) {
+        let Some(Running { common, .. }) = &self.running else { return };
+        let told = async {
+            let is_done = |server: &Arc<Server>| !server.is_up() || server.queue.is_done();
+            let mut looks = 0;
+            // Twice: between two looks a session may have been on its way to the queues.
+            while looks < 2 {
+                let done = common.control.sharing.has_told_all() && common.servers.iter().all(is_done);
+                looks = if done { looks + 1 } else { 0 };
+                tokio::time::sleep(LAST_LOOK).await;
+            }
+            if for_good {
+                machines::say_goodbye(common).await;
+            }
+        };
+        if tokio::time::timeout(LAST_WORDS, told).await.is_err() {
+            log::warn!("shared: not every server was told of the last sessions");
         }
-    };
-    if !servers.is_empty() && tokio::time::timeout(LAST_WORDS, told).await.is_err() {
-        log::warn!("shared: not every server was told of the last sessions");
     }
 }
 
@@ -174,7 +179,7 @@ async fn use_it(common: &Common, server: &Server) -> String {
         Ok(run) => run,
         Err(error) => return in_words(&error),
     };
-    let fault = match feeding::try_out(common, &mut link, &script).await {
+    let fault = match feeding::try_out(common, server, &mut link, &script).await {
         // Questions it may answer all the same.
         Err(error) if takes_nothing(&error) => Some(in_words(&error)),
         Err(error) => return in_words(&error),

@@ -38,6 +38,11 @@ impl Places {
         format!("{}:machines", self.0)
     }
 
+    /// The orders that machines have in common, by what they are about.
+    pub(super) fn orders(&self) -> String {
+        format!("{}:orders", self.0)
+    }
+
     /// Where it is tried whether the server can be used.
     pub(super) fn trial(&self) -> String {
         format!("{}:trial", self.0)

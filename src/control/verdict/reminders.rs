@@ -44,7 +44,7 @@ fn alone(operation: &Operation, now: u64) -> String {
         1..48 => format!(" for {hours} h"),
         _ => format!(" for {} days", hours / 24),
     };
-    let (word, actor) = (operation.word(), &operation.told.actor);
+    let (word, actor) = (operation.word(), operation.told.by());
     let reason = operation.told.reason.as_ref().map(|reason| format!(": {reason}"));
     format!("{} {word}{age}, by {actor}{}", operation.node, reason.unwrap_or_default())
 }
@@ -59,6 +59,7 @@ mod tests {
         let of = |node: &str, kind, state| Operation {
             node: node.to_owned(),
             told: WrittenOperation {
+                machine: None,
                 id: 1,
                 kind,
                 state,

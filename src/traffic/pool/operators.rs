@@ -91,7 +91,8 @@ pub fn drained(order: &Order, left: impl IntoIterator<Item = Remaining>, now: Mo
 }
 
 impl Remaining {
-    fn is_nothing(self) -> bool {
+    /// Whether it has nothing any more.
+    pub fn is_nothing(self) -> bool {
         self.in_flight == 0 && self.sessions.are_gone()
     }
 }
@@ -225,6 +226,21 @@ impl OrderKind {
 }
 
 impl Order {
+    /// As other machines are told of it: by the wall clock alone.
+    pub fn for_others(self, now: Moment) -> WrittenOrder {
+        match self.written(now, "") {
+            WrittenOrder::Drain { since, deadline, .. } => {
+                WrittenOrder::Drain { since, deadline, deadline_up: None, boot: None }
+            }
+            rests @ WrittenOrder::Maintain { .. } => rests,
+        }
+    }
+
+    /// Of what another machine tells. A drain takes no longer than it was to take there, whatever the clocks say.
+    pub fn of_others(written: WrittenOrder, now: Moment) -> Self {
+        Self::read(written, now, "")
+    }
+
     fn written(self, now: Moment, boot: &str) -> WrittenOrder {
         let since = self.since;
         match self.kind {

@@ -59,13 +59,13 @@ pub(super) async fn weight(
     let by = ordered_by(actor, reason)?;
     let (ordering, of_pool, of_node) = (Arc::clone(&control), pool.clone(), node.clone());
     let ordered = blocking(move || weights::order(&ordering, &of_pool, &of_node, weight, &by)).await?;
-    let warning = ordered.map_err(|error| refused(error, &control, &pool, &node))?;
+    let warnings = ordered.map_err(|error| refused(error, &control, &pool, &node))?;
     weights::follow(&control).await.map_err(|why| {
         ApiProblem::unavailable(format!("the weight is written down, and followed by the next reload only: {why}"), "")
     })?;
     let gone = || ApiProblem::not_found("the weight is forgotten; the node is not in the pool", "");
     let member = member_view(&control, &pool, &node).ok_or_else(gone)?;
-    Ok(Json(member.with_warnings(warning.into_iter().map(Notice::in_one).collect())))
+    Ok(Json(member.with_warnings(warnings.into_iter().map(Notice::in_one).collect())))
 }
 
 fn refused(error: WeightError, control: &Control, pool: &str, node: &str) -> ApiProblem {

@@ -75,7 +75,7 @@ pub(super) static REFERENCE: &[Key] = &[
 
     key("shared", "secret", Form::Text("file"), "required without `credential`", "holds a secret that is the same on all machines: 16 to 1000 visible characters without blanks. The values of Weir's own cookie, the keys of learned sessions and those of TLS tickets follow from it; a change needs a restart"),
     key("shared", "credential", Form::Text("name"), "none", "instead of `secret`: a credential that systemd gives the service (`LoadCredential=`)"),
-    key("shared", "servers", Form::List("`HOST:PORT`"), "none", "one to eight servers, Valkey or Redis, that keep learned sessions for all machines; without a port 6379. Each gets everything and none depends on another, so one that is lost changes nothing"),
+    key("shared", "servers", Form::List("`HOST:PORT`"), "none", "one to eight servers, Valkey or Redis, that keep learned sessions and operators' orders for all machines; without a port 6379. Each gets everything and none depends on another, so one that is lost changes nothing"),
     key("shared", "name", Form::Text("name"), "the machine's own", "how the other machines call this one; each has another"),
     key("shared", "user", Form::Text("name"), "the server's default user", "the user of the servers' ACL"),
     key("shared", "password", Form::Text("file"), "none", "holds the password: one word; read again when it changes"),

@@ -1,0 +1,190 @@
+//! The orders that this machine has in common with others (`[shared] servers`): the last one about each node, and about each weight. That
+//! an order was taken back is one too, so that no machine that was away brings it back.
+
+use std::collections::BTreeMap;
+use std::hash::Hasher;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use parking_lot::Mutex;
+use siphasher::sip::SipHasher24;
+use tokio::sync::Notify;
+
+use super::operations::Operation;
+use crate::config::orders_file::{self, CommonOrder, Holds, WrittenWeight};
+use crate::control::shared::clock::{HybridClock, Version};
+use crate::traffic::moment::Moment;
+use crate::traffic::pool::operators::Order;
+
+/// What there is in common, and who waits for more.
+#[derive(Default)]
+pub(crate) struct CommonOrders {
+    /// Where the room's `orders`, `weights` or `operations` are locked too, they are locked first.
+    known: Mutex<Known>,
+    /// Told when this machine has an order for the others.
+    pub(crate) given: Notify,
+    /// Makes the versions of all that machines have in common.
+    pub(crate) clock: Arc<HybridClock>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// How the others call this machine; `None`: it has no orders in common.
+    machine: Option<Arc<str>>,
+    by_subject: BTreeMap<String, CommonOrder>,
+}
+
+impl CommonOrders {
+    /// With those that were known before the start.
+    pub(crate) fn restored(by_subject: BTreeMap<String, CommonOrder>) -> Self {
+        let restored = Self::default();
+        restored.take(by_subject);
+        restored
+    }
+
+    /// Knows these, and no others.
+    pub(crate) fn take(&self, by_subject: BTreeMap<String, CommonOrder>) {
+        by_subject.values().for_each(|order| self.clock.see(Version::from_number(order.version)));
+        self.known.lock().by_subject = by_subject;
+    }
+
+    /// All of them, by subject.
+    pub(crate) fn all(&self) -> BTreeMap<String, CommonOrder> {
+        self.known.lock().by_subject.clone()
+    }
+
+    /// The version of the last order about a node.
+    pub(crate) fn version_of_node(&self, node: &str) -> Option<u64> {
+        self.known.lock().by_subject.get(&orders_file::subject_of_node(node)).map(|order| order.version)
+    }
+
+    /// From now on orders are in common with others, who call this machine so; or they are not.
+    pub(crate) fn share(&self, machine: Option<Arc<str>>) {
+        self.known.lock().machine = machine;
+    }
+
+    /// How the others call this machine; `None`: no orders are in common.
+    pub(crate) fn machine(&self) -> Option<Arc<str>> {
+        self.known.lock().machine.clone()
+    }
+
+    /// Notes what was ordered here. Who has had orders in common goes on while there is nobody to tell: others are told later.
+    pub(crate) fn give(&self, holds: Holds) {
+        let mut known = self.known.lock();
+        let subject = holds.subject();
+        if known.machine.is_none() && known.by_subject.is_empty() {
+            return;
+        }
+        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let order = CommonOrder { version: self.clock.next(unix).number(), holds };
+        known.by_subject.insert(subject, order);
+        drop(known);
+        self.given.notify_waiters();
+    }
+
+    /// Notes what holds here while the others were never told: any order with a version beats it.
+    pub(crate) fn adopt(&self, holds: Holds) {
+        let mut hasher = SipHasher24::new();
+        hasher.write(serde_json::to_string(&holds).unwrap_or_default().as_bytes());
+        // Of two such orders all machines must choose the same one.
+        let version = Version::restored(hasher.finish()).number();
+        let order = || CommonOrder { version, holds: holds.clone() };
+        self.known.lock().by_subject.entry(holds.subject()).or_insert_with(order);
+    }
+
+    /// Notes an order of another machine. False: the one that is known is as late or later.
+    pub(crate) fn follow(&self, order: &CommonOrder) -> bool {
+        let mut known = self.known.lock();
+        let subject = order.holds.subject();
+        let is_later = known.by_subject.get(&subject).is_none_or(|known| known.version < order.version);
+        if is_later {
+            self.clock.see(Version::from_number(order.version));
+            known.by_subject.insert(subject, order.clone());
+        }
+        is_later
+    }
+}
+
+/// The order that a node is under since this operation, as this machine tells the others.
+pub(crate) fn of_node(machine: &str, order: Option<&Order>, operation: &Operation, now: Moment) -> Holds {
+    let mut told = operation.told.clone();
+    told.machine.get_or_insert_with(|| machine.to_owned());
+    Holds::Node { node: operation.node.clone(), order: order.map(|order| order.for_others(now)), operation: told }
+}
+
+/// The weight that a node has in a pool since this order; `weight`: none for that of the file.
+pub(crate) fn of_weight(
+    machine: &str,
+    (pool, node): (&str, &str),
+    weight: Option<u16>,
+    ordered: &WrittenWeight,
+) -> Holds {
+    Holds::Weight {
+        pool: pool.to_owned(),
+        node: node.to_owned(),
+        weight,
+        since: ordered.since,
+        actor: ordered.actor.clone(),
+        machine: machine.to_owned(),
+        reason: ordered.reason.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn weight(weight: u16) -> Holds {
+        let ordered = WrittenWeight { weight, since: 5, actor: "anna".to_owned(), reason: None };
+        of_weight("lb1", ("esb", "worker1"), Some(weight), &ordered)
+    }
+
+    fn version(orders: &CommonOrders) -> Option<u64> {
+        orders.all().get("weight:esb:worker1").map(|order| order.version)
+    }
+
+    #[test]
+    fn the_later_order_holds_wherever_it_was_given() {
+        let (one, two) = (CommonOrders::default(), CommonOrders::default());
+        one.share(Some("lb1".into()));
+        two.share(Some("lb2".into()));
+        one.give(weight(3));
+        let first = one.all()["weight:esb:worker1"].clone();
+        assert!(two.follow(&first));
+        assert!(!two.follow(&first), "it is known by now");
+        two.give(weight(4));
+        let second = two.all()["weight:esb:worker1"].clone();
+        assert!(second.version > first.version && one.follow(&second));
+        assert!(!one.follow(&first));
+        assert_eq!(one.all(), two.all());
+        let again = CommonOrders::restored(one.all());
+        again.give(weight(5));
+        assert!(version(&again) > version(&one), "versions grow over a restart");
+    }
+
+    #[test]
+    fn what_held_before_orders_were_shared_gives_way_to_any_order() {
+        let alone = CommonOrders::default();
+        alone.give(weight(3));
+        assert_eq!(version(&alone), None, "nobody was ever there to tell");
+        let other = CommonOrders::default();
+        alone.adopt(weight(3));
+        other.adopt(weight(4));
+        assert_ne!(version(&alone), version(&other), "of two of them all machines choose the same one");
+        let given = CommonOrders::default();
+        given.share(Some("lb2".into()));
+        given.give(weight(9));
+        assert!(alone.follow(&given.all()["weight:esb:worker1"]) && other.follow(&given.all()["weight:esb:worker1"]));
+    }
+
+    #[test]
+    fn who_has_shared_goes_on_with_nobody_to_tell() {
+        let orders = CommonOrders::default();
+        orders.share(Some("lb1".into()));
+        orders.give(weight(3));
+        let shared = version(&orders);
+        orders.share(None);
+        orders.give(weight(4));
+        assert!(version(&orders) > shared);
+    }
+}
