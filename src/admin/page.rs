@@ -26,10 +26,10 @@ const DOCUMENT: PageFile =
     PageFile { path: "/", kind: "text/html; charset=utf-8", text: include_str!("page/index.html") };
 const STYLE: PageFile =
     PageFile { path: "/page/page.css", kind: "text/css; charset=utf-8", text: include_str!("page/page.css") };
-const SCRIPTS: [PageFile; 24] = scripts! {
+const SCRIPTS: [PageFile; 25] = scripts! {
     "api.js" "bar.js" "certificates.js" "charts.js" "dom.js" "events.js" "format.js" "help.js" "keys.js" "live.js" "login.js"
-    "main.js" "menu.js" "nodes.js" "notices.js" "orders.js" "reload.js" "series.js" "shapes.js" "sheets.js" "sites.js" "state.js"
-    "theme.js" "why.js"
+    "machines.js" "main.js" "menu.js" "nodes.js" "notices.js" "orders.js" "reload.js" "series.js" "shapes.js" "sheets.js" "sites.js"
+    "state.js" "theme.js" "why.js"
 };
 
 /// The page may load from here alone, and nothing may be written into it that runs: what nodes say is shown there.

@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { chromium } = require('playwright-core');
-const { HOSTILE, World } = require('./world.cjs');
+const { HOSTILE, World, freePort } = require('./world.cjs');
 
 const PICTURES = path.join(__dirname, '../../target/page');
 const SIZES = { wide: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } };
@@ -228,6 +228,27 @@ const STEPS = {
     await sees('#verdict-word', 'All well');
     await sees('#live-word', 'live');
     await until('the line is gone', async () => !(await text('#notices')).includes('contact'));
+  },
+
+  async 'what machines share is shown, and what is not known of the others'() {
+    const file = path.join(world.dir, 'weir.toml');
+    const alone = fs.readFileSync(file, 'utf8');
+    assert.equal(await page.locator('#machines-section').isVisible(), false);
+    await world.stopWeir();
+    fs.writeFileSync(path.join(world.dir, 'shared.secret'), '0123456789abcdef'.repeat(4), { mode: 0o600 });
+    fs.writeFileSync(file, `${alone}[shared]\nsecret = "shared.secret"\nservers = ["127.0.0.1:${await freePort()}"]\n`);
+    await world.start();
+    await sees('#machines', /127\.0\.0\.1:\d+\s+not used for \d+\ss\s*cannot connect/);
+    await sees('#verdict-sentence', /the shared server 127\.0\.0\.1:\d+ cannot be used/);
+    await world.command('maintain', 'worker1');
+    await sees('#notices', /worker1 gets nothing new[\s\S]*it is not known what other machines have/);
+    await accessible('machines');
+    await world.command('activate', 'worker1');
+    await world.stopWeir();
+    fs.writeFileSync(file, alone);
+    await world.start();
+    await sees('#verdict-word', 'All well');
+    await until('the section is gone', async () => !(await page.locator('#machines-section').isVisible()));
   },
 
   async 'an upgrade shows both processes as long as there are two'() {

@@ -140,11 +140,15 @@ route = [{ name = "back-at-six", answer = { status = 503 } }]
     await this.ended;
   }
 
+  /** What a command says. */
+  async command(...words) {
+    const { stdout } = await promisify(execFile)(this.binary, [...words, '--config', 'weir.toml'], { cwd: this.dir });
+    return stdout;
+  }
+
   /** Another process takes over; its number. */
   async upgrade() {
-    const words = ['upgrade', '--json', '--config', 'weir.toml'];
-    const { stdout } = await promisify(execFile)(this.binary, words, { cwd: this.dir });
-    this.next = JSON.parse(stdout).pid;
+    this.next = JSON.parse(await this.command('upgrade', '--json')).pid;
     return this.next;
   }
 
@@ -176,4 +180,4 @@ route = [{ name = "back-at-six", answer = { status = 503 } }]
   }
 }
 
-module.exports = { HOSTILE, World };
+module.exports = { HOSTILE, World, freePort };

@@ -8,6 +8,7 @@ import { askForAll, beginEvents, drawEvents } from './events.js';
 import { exact } from './format.js';
 import { beginKeys } from './keys.js';
 import { follow } from './live.js';
+import { drawMachines } from './machines.js';
 import { drawNodes } from './nodes.js';
 import { drawNotices } from './notices.js';
 import * as series from './series.js';
@@ -81,6 +82,7 @@ function draw() {
   drawSites();
   drawCertificates();
   drawReload();
+  drawMachines();
   drawEvents();
   drawSheet();
   const status = state.snapshot?.status;

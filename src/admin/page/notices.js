@@ -56,7 +56,10 @@ function ordered(node) {
   const { order } = node;
   const operation = state.snapshot.operations?.find(known => known.id === order.operation);
   const who = [order.actor && `by ${order.actor}`, order.since && `since ${moment(order.since)}`].filter(Boolean).join(' ');
-  const told = { key: `order ${node.node}`, more: who + (order.reason ? `: ${order.reason}` : '') };
+  // Other machines that share orders, and still have something of it.
+  const awaited = (node.elsewhere ?? []).filter(other => !(order.order === 'drain' ? other.done : other.safe));
+  const more = [who + (order.reason ? `: ${order.reason}` : ''), ...awaited.map(other => other.told)];
+  const told = { key: `order ${node.node}`, more: more.join('; ') };
   const activate = label => [label, () => openSheet('activate', node.node)];
   const without = state.snapshot.pools.filter(pool => pool.status === 'none-active' && node.pools.some(own => own.pool === pool.pool));
   if (node.safe_to_stop && without.length) {
