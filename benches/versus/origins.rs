@@ -92,7 +92,8 @@ fn configuration(testbed: &Testbed, ports: &OriginPorts) -> String {
             text,
             "    listen 127.0.0.1:{0} ssl backlog=4096;\n    listen 127.0.0.1:{1} ssl http2 backlog=4096;\n    \
              default_type text/plain;\n    location / {{ return 200 \"{SMALL}\"; }}\n    location = /login {{ add_header \
-             Set-Cookie \"JSESSIONID=$request_id; Path=/; HttpOnly\"; return 200 in; }}\n    location = /big {{ root \
+             Set-Cookie \"JSESSIONID=$request_id; Path=/; HttpOnly\"; add_header X-Node {node}; return 200 in; }}\n    \
+             location = /node {{ add_header X-Node {node}; return 200 in; }}\n    location = /big {{ root \
              {2}/www; }}\n    location = /slow {{ root {2}/www; }}\n  }}\n",
             ports.tls + node,
             ports.h2 + node,

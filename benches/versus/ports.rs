@@ -9,7 +9,7 @@ use crate::result::Result;
 use crate::testbed::HOST;
 
 /// Ports that each proxy, and the origins, may take.
-pub(crate) const PORTS_EACH: u16 = 10;
+pub(crate) const PORTS_EACH: u16 = 14;
 
 /// How long a program may take to answer: a proxy with thousands of sites reads long.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -27,6 +27,11 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
+    /// Four from this one on.
+    pub(crate) const fn from(first: u16) -> Self {
+        Self { http: first, https: first + 1, edge: first + 2, upload: first + 3 }
+    }
+
     fn all(&self) -> [u16; 4] {
         [self.http, self.https, self.edge, self.upload]
     }

@@ -8,7 +8,7 @@ use crate::figures::Figures;
 use crate::interrupt;
 use crate::options::Options;
 use crate::origins::Origins;
-use crate::proxies::Running;
+use crate::proxies::{Running, Shape};
 use crate::result::Result;
 use crate::stats::median;
 use crate::testbed::Testbed;
@@ -133,7 +133,9 @@ impl ColumnResult {
 
 fn takes_part(column: &Column, workload: &Workload) -> bool {
     let has_floor = workload.floor || column.kind != Kind::Origin;
-    has_floor && (workload.logged || !column.logged)
+    // The open nginx learns no sessions.
+    let can_share = workload.shape != Shape::Two || column.kind != Kind::Nginx;
+    has_floor && can_share && (workload.logged || !column.logged)
 }
 
 fn print_progress(text: &str) {

@@ -1,7 +1,8 @@
 //! What all share: a directory of the run's own, ports, certificates, the files that origins serve and scripts that wrk
 //! runs. All of it is removed at the end, but the results.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process;
 
@@ -33,6 +34,8 @@ pub(crate) struct Testbed {
     pub(crate) key: PathBuf,
     /// Both in one file, as HAProxy wants them.
     pub(crate) both: PathBuf,
+    /// What two of ours have in common.
+    pub(crate) secret: PathBuf,
 }
 
 impl Testbed {
@@ -51,7 +54,10 @@ impl Testbed {
         write_file(&both, &format!("{}{}", pair.chain, pair.key))?;
         write_file(&dir.join("www/big"), &"w".repeat(BIG))?;
         write_file(&dir.join("www/slow"), &"s".repeat(SLOW))?;
-        Ok(Self { dir, results, ports, threads, chain, key, both })
+        let secret = dir.join("shared.secret");
+        write_file(&secret, "a secret that two machines have in common\n")?;
+        fs::set_permissions(&secret, Permissions::from_mode(0o600)).map_err(|error| error.to_string())?;
+        Ok(Self { dir, results, ports, threads, chain, key, both, secret })
     }
 
     /// An empty directory of this name.

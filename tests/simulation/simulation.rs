@@ -32,7 +32,7 @@ use super::signals::Signals;
 use crate::config;
 use crate::control::admin_sockets::{AdminGiven, bind_admin};
 use crate::control::names::naming::Naming;
-use crate::control::operators::all_members;
+use crate::control::operators::remaining::all_members;
 use crate::control::reload::first::{FirstGeneration, HandedSecrets};
 use crate::control::state::Control;
 use crate::observe::Observer;

@@ -25,23 +25,33 @@ pub(crate) struct Answer {
 impl Answer {
     /// The value of a cookie that it sets.
     pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
-        field(&self.head, "set-cookie")?.split(';').next()?.trim().strip_prefix(name)?.strip_prefix('=')
+        self.field("set-cookie")?.split(';').next()?.trim().strip_prefix(name)?.strip_prefix('=')
+    }
+
+    /// The value of a field.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        field(&self.head, name)
     }
 }
 
 /// GET over HTTP.
 pub(crate) fn http(port: u16, path: &str) -> Result<Answer> {
-    let head = connect(port).and_then(|mut stream| talk(&mut stream, "127.0.0.1", path));
+    let head = connect(port).and_then(|mut stream| talk(&mut stream, "127.0.0.1", path, ""));
     head.map(|head| Answer { status: status(&head), head, certificate: Vec::new() }).map_err(|error| error.to_string())
 }
 
 /// GET over HTTPS, asking for this host.
 pub(crate) fn https(port: u16, host: &str, path: &str) -> Result<Answer> {
+    https_with(port, host, path, "")
+}
+
+/// The same with more fields, each with its end of line.
+pub(crate) fn https_with(port: u16, host: &str, path: &str, fields: &str) -> Result<Answer> {
     let config = Arc::new(tls(false)?);
     let connection = ClientConnection::new(config, server(host)?).map_err(|error| error.to_string())?;
     let stream = connect(port).map_err(|error| error.to_string())?;
     let mut stream = StreamOwned::new(connection, stream);
-    let head = talk(&mut stream, host, path).map_err(|error| error.to_string())?;
+    let head = talk(&mut stream, host, path, fields).map_err(|error| error.to_string())?;
     let chain = stream.conn.peer_certificates().unwrap_or_default();
     let certificate = chain.first().map(|certificate| certificate.to_vec()).unwrap_or_default();
     Ok(Answer { status: status(&head), head, certificate })
@@ -54,8 +64,8 @@ fn connect(port: u16) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-fn talk(stream: &mut (impl Read + Write), host: &str, path: &str) -> io::Result<String> {
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
+fn talk(stream: &mut (impl Read + Write), host: &str, path: &str, fields: &str) -> io::Result<String> {
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\n{fields}Connection: close\r\n\r\n")?;
     stream.flush()?;
     let mut text = Vec::new();
     let read = stream.read_to_end(&mut text);

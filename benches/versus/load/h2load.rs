@@ -15,9 +15,13 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// So many small answers. By number, because h2load's timed runs do not always end.
 pub(crate) fn small(testbed: &Testbed, port: u16, count: usize) -> Result<Load> {
+    logged(testbed, &mut asking(port, "", count))
+}
+
+/// With the time that each request took.
+fn logged(testbed: &Testbed, command: &mut Command) -> Result<Load> {
     let log = testbed.dir.join("scripts/h2load.log");
     let _ = fs::remove_file(&log);
-    let mut command = asking(port, "", count);
     let end = run(command.arg(format!("--log-file={}", log.display())))?;
     let text = fs::read_to_string(&log).map_err(|error| format!("{}: {error}", log.display()))?;
     let latencies = read::h2load_log(&text).filter(|(status, _)| *status == 200).map(|(_, micros)| micros).collect();
@@ -30,6 +34,14 @@ pub(crate) fn logins(port: u16, count: usize) -> Result<Load> {
     let end = run(&mut asking(port, "login", count))?;
     let load = Load::of(Vec::new(), end.seconds);
     Ok(Load { requests: end.good, errors: end.bad, complaint: "h2load saw logins fail".to_owned(), ..load })
+}
+
+/// As many logins a second, for so long, each a new session.
+pub(crate) fn paced_logins(testbed: &Testbed, port: u16, (a_second, seconds): (u64, u64)) -> Result<Load> {
+    let count = usize::try_from(a_second * seconds).unwrap_or(usize::MAX);
+    // For each of its connections.
+    let each = a_second / 8;
+    logged(testbed, asking(port, "login", count).arg(format!("--rps={each}")))
 }
 
 fn asking(port: u16, path: &str, count: usize) -> Command {

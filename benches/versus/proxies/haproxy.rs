@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::plan::{Plan, Shape};
+use super::plan::{OfTwo, Plan, Shape};
 use crate::origins::many;
 
 /// Its haproxy.cfg.
@@ -22,6 +22,9 @@ pub(super) fn configuration(plan: &Plan<'_>) -> String {
          forwardfor\n",
         plan.testbed.threads
     );
+    if let Some(OfTwo { links, .. }) = plan.of_two {
+        let _ = write!(text, "\npeers two\n    peer lb0 127.0.0.1:{}\n    peer lb1 127.0.0.1:{}\n", links[0], links[1]);
+    }
     let both = plan.testbed.both.display();
     let sites = match plan.shape {
         Shape::Sites(_) => format!(" crt {}/both/", plan.testbed.dir.join("sites").display()),
@@ -53,11 +56,14 @@ fn backends(text: &mut String, plan: &Plan<'_>) {
         Shape::Nodes(count) => many().take(count).map(|address| format!("{address}:{plain}")).collect(),
         _ => pair(plain),
     };
-    let sticky = "    stick-table type string len 48 size 1200k expire 35m\n    stick store-response \
-                  res.cook(JSESSIONID)\n    stick match req.cook(JSESSIONID)\n";
+    let peers = if plan.of_two.is_some() { " peers two" } else { "" };
+    let sticky = format!(
+        "    stick-table type string len 48 size 1200k expire 35m{peers}\n    stick store-response \
+         res.cook(JSESSIONID)\n    stick match req.cook(JSESSIONID)\n"
+    );
     for (name, more, servers, tls) in [
         ("plain", "", plain, ""),
-        ("tls", sticky, pair(plan.origins.tls), " ssl verify none"),
+        ("tls", sticky.as_str(), pair(plan.origins.tls), " ssl verify none"),
         ("upload", "", pair(plan.origins.upload), ""),
     ] {
         let _ = write!(text, "\nbackend {name}\n    balance roundrobin\n{more}");

@@ -9,8 +9,8 @@ mod weir;
 use std::process::Command;
 use std::time::Duration;
 
-use plan::Plan;
 pub(crate) use plan::Shape;
+use plan::{OfTwo, Plan};
 use rustix::process::Signal;
 
 use crate::columns::{Column, Kind};
@@ -33,6 +33,8 @@ pub(crate) struct Running<'run> {
     origins: &'run Origins,
     shape: Shape,
     process: Option<Process>,
+    /// The second of two, and what they have in common.
+    beside: Vec<Process>,
 }
 
 impl<'run> Running<'run> {
@@ -48,15 +50,22 @@ impl<'run> Running<'run> {
         let floor = OriginPorts::of(testbed);
         let ports = match column.kind {
             Kind::Origin => Ports { http: floor.plain, https: floor.tls, edge: floor.h2, upload: floor.upload },
-            _ => Ports { http: first, https: first + 1, edge: first + 2, upload: first + 3 },
+            _ => Ports::from(first),
         };
-        let mut running = Self { column, ports, facts: Figures::default(), testbed, origins, shape, process: None };
+        let facts = Figures::default();
+        let mut running = Self { column, ports, facts, testbed, origins, shape, process: None, beside: Vec::new() };
         running.restart().map(|()| running)
+    }
+
+    /// Where the second of two listens.
+    pub(crate) const fn second(&self) -> Ports {
+        Ports::from(self.ports.http + 5)
     }
 
     /// Ends it, and starts it anew in an empty directory.
     pub(crate) fn restart(&mut self) -> Result<()> {
         self.process = None;
+        self.beside.clear();
         self.facts = Figures::default();
         if self.column.kind == Kind::Origin {
             return Ok(());
@@ -64,36 +73,74 @@ impl<'run> Running<'run> {
         if let Shape::Sites(count) = self.shape {
             self.testbed.certificates(count)?;
         }
-        let dir = self.testbed.empty_dir(&self.column.name)?;
+        if self.shape != Shape::Two {
+            let process = self.begin(&self.column.name, &self.ports, None)?;
+            return wait_for(self.process.insert(process), &self.ports);
+        }
+        let links = [self.ports.http + 10, self.ports.http + 11];
+        if self.column.kind == Kind::Weir {
+            for port in links {
+                self.beside.push(self.server(port)?);
+            }
+        }
+        let name = format!("{}-second", self.column.name);
+        let second = self.second();
+        let mut other = self.begin(&name, &second, Some(OfTwo { own: 1, links }))?;
+        let own = self.begin(&self.column.name, &self.ports, Some(OfTwo { own: 0, links }))?;
+        wait_for(self.process.insert(own), &self.ports)?;
+        wait_for(&mut other, &second)?;
+        self.beside.push(other);
+        Ok(())
+    }
+
+    fn begin(&self, name: &str, ports: &Ports, of_two: Option<OfTwo>) -> Result<Process> {
+        let dir = self.testbed.empty_dir(name)?;
         let plan = Plan {
             testbed: self.testbed,
             shape: self.shape,
-            ports: &self.ports,
+            of_two,
+            ports,
             origins: OriginPorts::of(self.testbed),
             dir: &dir,
             logged: self.column.logged,
         };
-        let (name, text) = match self.column.kind {
-            Kind::Weir => ("weir.toml", weir::configuration(&plan, self.ports.http + 4)),
+        let (file, text) = match self.column.kind {
+            Kind::Weir => ("weir.toml", weir::configuration(&plan, ports.http + 4)),
             Kind::Haproxy => ("haproxy.cfg", haproxy::configuration(&plan)),
             Kind::Nginx | Kind::Origin => ("nginx.conf", nginx::configuration(&plan)),
         };
-        let file = dir.join(name);
+        let file = dir.join(file);
         write_file(&file, &text)?;
         let mut command = Command::new(&self.column.binary);
         match self.column.kind {
             Kind::Weir => command.arg("run").arg("--config").arg(file),
-            Kind::Haproxy => command.arg("-W").arg("-f").arg(file),
+            Kind::Haproxy => {
+                of_two.iter().for_each(|two| _ = command.arg("-L").arg(format!("lb{}", two.own)));
+                command.arg("-W").arg("-f").arg(file)
+            }
             Kind::Nginx | Kind::Origin => command.arg("-e").arg(dir.join("error.log")).arg("-c").arg(file),
         };
-        let process = self.process.insert(Process::start(&self.column.name, &mut command, &dir)?);
-        wait_for(process, &self.ports)
+        Process::start(name, &mut command, &dir)
+    }
+
+    /// One of the servers by which two of ours have sessions in common.
+    fn server(&self, port: u16) -> Result<Process> {
+        let name = format!("{}-server-{port}", self.column.name);
+        let dir = self.testbed.empty_dir(&name)?;
+        let mut command = Command::new("redis-server");
+        command
+            .args(["--bind", "127.0.0.1", "--port"])
+            .arg(port.to_string())
+            .args(["--save", ""])
+            .arg("--dir")
+            .arg(&dir);
+        Process::start(&name, &mut command, &dir)
     }
 
     /// The programs whose CPU and memory count.
     fn counted(&self) -> Vec<&Process> {
         match &self.process {
-            Some(process) => vec![process],
+            Some(process) => self.beside.iter().chain([process]).collect(),
             None => vec![&self.origins.nginx, &self.origins.upload],
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::plan::{Plan, Shape};
+use super::plan::{OfTwo, Plan, Shape};
 use crate::origins::many;
 use crate::testbed::site_host;
 
@@ -15,6 +15,7 @@ pub(super) fn configuration(plan: &Plan<'_>, admin: u16) -> String {
          \"1s\"\n\n[admin]\nbind = \"127.0.0.1:{admin}\"\n",
         plan.testbed.threads
     );
+    text += &shared(plan);
     let ports = plan.ports;
     let listeners = [
         ("http", ports.http, ""),
@@ -61,6 +62,16 @@ pub(super) fn configuration(plan: &Plan<'_>, admin: u16) -> String {
         }
     }
     text
+}
+
+/// What it has in common with another one.
+fn shared(plan: &Plan<'_>) -> String {
+    let Some(OfTwo { own, links: [one, other] }) = plan.of_two else { return String::new() };
+    let secret = plan.testbed.secret.display();
+    format!(
+        "\n[shared]\nsecret = \"{secret}\"\nname = \"lb{own}\"\nservers = [\"127.0.0.1:{one}\", \"127.0.0.1:{other}\"]\nconfirm = \
+         \"5ms\"\n"
+    )
 }
 
 fn nodes(text: &mut String, plan: &Plan<'_>) {

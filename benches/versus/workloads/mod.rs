@@ -6,6 +6,7 @@ mod reloads;
 mod round;
 mod scale;
 mod steady;
+mod two;
 
 pub(crate) use round::Round;
 
@@ -79,6 +80,9 @@ const ALL: &[Workload] = &[
     Workload::new("reload", "small-http while reloading every 200 ms", reloads::often).without_floor(),
     Workload::new("websocket", "echoes of 64 bytes in 1000 tunnels; CPU for each", crowds::websocket),
     Workload::new("sessions", "small-tls while a million sessions are learned", scale::sessions).without_floor(),
+    Workload::new("two", "2000 logins a second at one of two that have their sessions in common", two::logins)
+        .shaped(Shape::Two)
+        .without_floor(),
     Workload::new("nodes", "small-http with 1000 nodes in the pool", scale::nodes)
         .shaped(Shape::Nodes(MANY))
         .without_floor(),
