@@ -296,6 +296,11 @@ impl Holds {
         }
     }
 
+    /// Whether nothing holds any more but what the file says.
+    pub const fn is_taken_back(&self) -> bool {
+        matches!(self, Self::Node { order: None, .. } | Self::Weight { weight: None, .. })
+    }
+
     /// Whether a command can order it.
     pub fn can_be(&self) -> bool {
         match self {

@@ -55,7 +55,8 @@ class Machine(machines.Machine):
 
     def configure(self, shared='confirm = "50ms"', idle="10m", servers='["10.78.0.11", "10.78.0.12:6379"]'):
         """`servers`: none, and nothing is shared."""
-        shared = f"servers = {servers}\nname = \"{self.name}\"\n{shared}" if servers else ""
+        name = "" if "name = " in shared else f"name = \"{self.name}\"\n"
+        shared = f"servers = {servers}\n{name}{shared}" if servers else ""
         text = CONFIGURATION.format(work=self.work, bind=self.bind, nodes=node_tables(), shared=shared, idle=idle, well=self.well)
         self.file.write_text(text)
 

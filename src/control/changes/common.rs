@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::hash::Hasher;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 use siphasher::sip::SipHasher24;
@@ -15,6 +15,9 @@ use crate::config::orders_file::{self, CommonOrder, Holds, WrittenWeight};
 use crate::control::shared::clock::{HybridClock, Version};
 use crate::traffic::moment::Moment;
 use crate::traffic::pool::operators::Order;
+
+/// An order that was taken back is kept for so long: a machine that was away for longer could bring it back.
+const LONG_AWAY: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What there is in common, and who waits for more.
 #[derive(Default)]
@@ -92,17 +95,31 @@ impl CommonOrders {
         self.known.lock().by_subject.entry(holds.subject()).or_insert_with(order);
     }
 
+    /// Forgets what no machine needs to know any more.
+    pub(crate) fn forget_old(&self, unix: Duration) {
+        self.known.lock().by_subject.retain(|_, order| !is_over(order, unix));
+    }
+
+    /// Whether it is later than what is known.
+    pub(crate) fn is_news(&self, order: &CommonOrder) -> bool {
+        let known = self.known.lock();
+        known.by_subject.get(&order.holds.subject()).is_none_or(|known| known.version < order.version)
+    }
+
     /// Notes an order of another machine. False: the one that is known is as late or later.
     pub(crate) fn follow(&self, order: &CommonOrder) -> bool {
-        let mut known = self.known.lock();
-        let subject = order.holds.subject();
-        let is_later = known.by_subject.get(&subject).is_none_or(|known| known.version < order.version);
-        if is_later {
+        let is_news = self.is_news(order);
+        if is_news {
             self.clock.see(Version::from_number(order.version));
-            known.by_subject.insert(subject, order.clone());
+            self.known.lock().by_subject.insert(order.holds.subject(), order.clone());
         }
-        is_later
+        is_news
     }
+}
+
+/// Whether it was taken back so long ago that no machine can be away since.
+pub(crate) fn is_over(order: &CommonOrder, unix: Duration) -> bool {
+    order.holds.is_taken_back() && Version::from_number(order.version).age(unix) > LONG_AWAY
 }
 
 /// The order that a node is under since this operation, as this machine tells the others.
@@ -175,6 +192,20 @@ mod tests {
         given.share(Some("lb2".into()));
         given.give(weight(9));
         assert!(alone.follow(&given.all()["weight:esb:worker1"]) && other.follow(&given.all()["weight:esb:worker1"]));
+    }
+
+    #[test]
+    fn what_was_taken_back_long_ago_is_forgotten_and_what_holds_is_not() {
+        let orders = CommonOrders::default();
+        orders.share(Some("lb1".into()));
+        let ordered = WrittenWeight { weight: 0, since: 5, actor: "anna".to_owned(), reason: None };
+        orders.give(of_weight("lb1", ("esb", "worker2"), None, &ordered));
+        orders.give(weight(3));
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        orders.forget_old(now + LONG_AWAY - Duration::from_secs(60));
+        assert_eq!(orders.all().len(), 2);
+        orders.forget_old(now + LONG_AWAY + Duration::from_secs(60));
+        assert_eq!(orders.all().into_keys().collect::<Vec<_>>(), ["weight:esb:worker1"]);
     }
 
     #[test]

@@ -39,7 +39,8 @@ pub(crate) fn follow(control: &Control, orders: &[CommonOrder]) {
         if control.dir_of_changes().is_err() {
             return;
         }
-        for order in orders {
+        // Another server may have told of it by now.
+        for order in orders.iter().filter(|order| control.shared_board.orders.is_news(order)) {
             match &order.holds {
                 Holds::Node { node, order: ordered, operation } => {
                     drains |= follow_node(control, order, (node, ordered.as_ref(), operation));

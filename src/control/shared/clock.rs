@@ -30,6 +30,11 @@ impl Version {
         self.0
     }
 
+    /// How long ago it was made, at this time since 1970.
+    pub(crate) fn age(self, unix: Duration) -> Duration {
+        unix.saturating_sub(Duration::from_millis(self.0 >> COUNT))
+    }
+
     /// How far it is ahead of this time since 1970.
     pub(super) fn ahead_of(self, unix: Duration) -> Duration {
         Duration::from_millis(self.0 >> COUNT).saturating_sub(unix)

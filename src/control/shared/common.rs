@@ -28,6 +28,8 @@ pub(super) struct Common {
     pub(super) clock: Arc<HybridClock>,
     pub(super) servers: Vec<Arc<Server>>,
     pub(super) counts: Arc<Counts>,
+    /// A number that no other process has.
+    pub(super) process: u64,
     /// Held while orders of other machines are carried out.
     pub(super) following: Arc<tokio::sync::Mutex<()>>,
 }

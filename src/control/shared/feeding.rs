@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::clock::Version;
 use super::common::Common;
-use super::machines;
+use super::machines::{self, Before};
 use super::orders;
 use super::queue::Update;
 use super::server::{Server, in_words, takes_nothing};
@@ -24,6 +24,9 @@ use crate::traffic::affinity::sessions::SessionKey;
 /// How often a server is asked how it is, and for how long the word stands that it is fed.
 const BEAT: Duration = Duration::from_secs(1);
 const FED: Duration = Duration::from_secs(15);
+
+/// After so many words of another process in a row it is none that ends.
+const DOUBLED: u32 = 3;
 
 /// How many sessions are touched or copied at once, and the pause after them: at most some 20 000 a second.
 const AT_ONCE: usize = 200;
@@ -50,7 +53,7 @@ impl Run {
 
 /// Says that this run of the server is fed, and asks how it is, until the connection is lost. Why it was.
 pub(super) async fn beat(common: &Common, server: &Server, mut link: MultiplexedConnection, run: &Run) -> String {
-    let mut has_said = false;
+    let (mut has_said, mut doubled) = (false, 0);
     loop {
         let mut given = pin!(common.control.shared_board.orders.given.notified());
         given.as_mut().enable();
@@ -66,19 +69,21 @@ pub(super) async fn beat(common: &Common, server: &Server, mut link: Multiplexed
             _ => server.answered(began.elapsed(), common.settings.timeout),
         }
         let said = exchange(common, server, &mut link).await;
+        doubled = if said.as_ref().is_ok_and(|before| *before == Before::Anothers) { doubled + 1 } else { 0 };
         match &said {
             Err(error) if !takes_nothing(error) => return in_words(error),
             Err(error) => common.becomes(server, Some(&in_words(error))),
+            Ok(_) if doubled >= DOUBLED => common.becomes(server, Some(&in_use(&common.settings.name))),
             Ok(_) => common.becomes(server, None),
         }
         match said {
-            Ok(Some(true)) if has_said => {
+            Ok(Before::Nothing) if has_said => {
                 server.is_filled.store(false, Relaxed);
                 server.knows_tables.lock().take();
                 common.tell(log::Level::Warn, server, "was emptied; it is told everything again");
             }
-            Ok(Some(_)) => has_said = true,
-            Ok(None) | Err(_) => {}
+            Ok(Before::Silent) | Err(_) => {}
+            Ok(_) => has_said = true,
         }
         // What an operator ordered here the others are to know at once.
         tokio::select! {
@@ -88,16 +93,17 @@ pub(super) async fn beat(common: &Common, server: &Server, mut link: Multiplexed
     }
 }
 
-/// What machines say of themselves, and the orders that they have in common. Whether the server had nothing of this machine; `None`:
-/// another process speaks for it.
-async fn exchange(
-    common: &Common,
-    server: &Server,
-    link: &mut MultiplexedConnection,
-) -> Result<Option<bool>, RedisError> {
-    let is_new = machines::exchange(common, link).await?;
+fn in_use(name: &str) -> String {
+    format!(
+        "another machine calls itself {name}, too, and drains do not wait for both: write another name in [shared] of one"
+    )
+}
+
+/// What machines say of themselves, and the orders that they have in common. What stood there of this machine.
+async fn exchange(common: &Common, server: &Server, link: &mut MultiplexedConnection) -> Result<Before, RedisError> {
+    let before = machines::exchange(common, link).await?;
     orders::exchange(common, server, link).await?;
-    Ok(is_new)
+    Ok(before)
 }
 
 /// Writes and reads in each way that will be needed, so that a server that is of no use is not used each second anew.

@@ -22,6 +22,9 @@ const MOST: usize = 64;
 /// The longest that a machine may say.
 const LONGEST: usize = 1 << 18;
 
+/// The length of a seal, and a little more.
+const SEAL: usize = 64;
+
 /// A machine, as it is shown.
 pub(crate) struct MachineView {
     pub(crate) name: String,
@@ -34,19 +37,33 @@ pub(crate) struct MachineView {
     pub(crate) differs: Vec<String>,
 }
 
-/// Says what this machine has, and hears the others, by one server. Whether the server had nothing of this machine; `None`: another
-/// process speaks for it.
-pub(super) async fn exchange(common: &Common, link: &mut MultiplexedConnection) -> Result<Option<bool>, RedisError> {
+/// What stood in a server under the name of this machine before it spoke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Before {
+    /// It did not speak: another process does for it.
+    Silent,
+    Nothing,
+    /// What this process said.
+    Own,
+    /// What another process said: the one before this one, or another machine that calls itself so, too.
+    Anothers,
+}
+
+/// Says what this machine has, and hears the others, by one server.
+pub(super) async fn exchange(common: &Common, link: &mut MultiplexedConnection) -> Result<Before, RedisError> {
     let (place, own) = (common.places.machines(), &*common.settings.name);
-    let count = redis::cmd("HLEN").arg(&place).to_owned();
+    let (read, count) = (redis::cmd("HGET").arg(&place).arg(own).to_owned(), redis::cmd("HLEN").arg(&place).to_owned());
     // Of two processes of this machine the new one speaks.
-    let (is_new, count): (Option<bool>, usize) = if common.control.writes_state.load(Relaxed) {
-        redis::pipe().add_command(say(common, false)).add_command(count).query_async(link).await?
+    let (before, count): (Before, usize) = if common.control.writes_state.load(Relaxed) {
+        let mut pipeline = redis::pipe();
+        pipeline.add_command(read).add_command(say(common, false)).ignore().add_command(count);
+        let (stood, count): (Option<Vec<u8>>, usize) = pipeline.query_async(link).await?;
+        (before(common, &place, stood.as_deref()), count)
     } else {
-        (None, count.query_async(link).await?)
+        (Before::Silent, count.query_async(link).await?)
     };
     if count > MOST {
-        return Ok(is_new);
+        return Ok(before);
     }
     let all: Vec<(Vec<u8>, Vec<u8>)> = redis::cmd("HGETALL").arg(&place).query_async(link).await?;
     let heard = all.into_iter().filter_map(|(name, text)| {
@@ -58,13 +75,27 @@ pub(super) async fn exchange(common: &Common, link: &mut MultiplexedConnection) 
     for name in forgotten {
         redis::cmd("HDEL").arg(&place).arg(name).exec_async(link).await?;
     }
-    Ok(is_new)
+    Ok(before)
+}
+
+fn before(common: &Common, place: &str, stood: Option<&[u8]>) -> Before {
+    let Some(stood) = stood else { return Before::Nothing };
+    let said = common.seal.opened(&field(place, &common.settings.name), stood);
+    match said.and_then(|said| serde_json::from_str::<Said>(said).ok()) {
+        Some(said) if said.process != common.process => Before::Anothers,
+        _ => Before::Own,
+    }
 }
 
 /// Says what this machine has, or its last word.
 fn say(common: &Common, stopped: bool) -> redis::Cmd {
     let (place, own) = (common.places.machines(), &*common.settings.name);
-    let said = serde_json::to_string(&Said { stopped, ..of_this_one(&common.control) }).unwrap_or_default();
+    let said = Said { process: common.process, stopped, ..of_this_one(&common.control) };
+    let whole = serde_json::to_string(&said).unwrap_or_default();
+    // How it sees its nodes only shows something. The rest decides.
+    let fits = whole.len() < LONGEST - SEAL;
+    let said =
+        if fits { whole } else { serde_json::to_string(&Said { nodes: BTreeMap::new(), ..said }).unwrap_or_default() };
     let text = common.seal.sealed(&field(&place, own), &said);
     redis::cmd("HSET").arg(&place).arg(own).arg(text).to_owned()
 }
@@ -95,7 +126,8 @@ fn of_this_one(control: &Control) -> Said {
     }
     let at = u64::try_from(unix_now().as_millis()).unwrap_or_default();
     let orders = control.shared_board.orders.machine().map(|_| remaining::progress(control));
-    Said { at, version: env!("CARGO_PKG_VERSION").to_owned(), sessions, nodes, orders, stopped: false }
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    Said { at, version, process: 0, sessions, nodes, orders, stopped: false }
 }
 
 fn word(state: State) -> &'static str {

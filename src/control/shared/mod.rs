@@ -107,6 +107,7 @@ impl Sharing {
             clock: Arc::clone(&control.shared_board.orders.clock),
             servers,
             counts: Arc::clone(&control.shared_board.counts),
+            process: process(),
             following: Arc::default(),
         });
         let mut tasks =
@@ -142,6 +143,12 @@ impl Sharing {
 /// How long the end of the process waits for that, and how often it looks.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 const LAST_LOOK: Duration = Duration::from_millis(5);
+
+/// By the time and the process id.
+fn process() -> u64 {
+    let nanoseconds = common::unix_now().as_nanos();
+    (u64::try_from(nanoseconds).unwrap_or_default() << 16) ^ u64::from(std::process::id())
+}
 
 /// None: it cannot be made, which `check` has refused.
 fn connector(stores: &Stores) -> Option<Option<TlsConnector>> {

@@ -10,10 +10,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use redis::RedisError;
 use redis::aio::MultiplexedConnection;
 
-use super::common::Common;
+use super::common::{Common, unix_now};
 use super::record::{NoRecord, Seal};
 use super::server::Server;
 use crate::config::orders_file::CommonOrder;
+use crate::control::changes::common::is_over;
 use crate::control::operators::following;
 
 /// The form, and the longest text.
@@ -49,14 +50,20 @@ pub(super) async fn exchange(
     let place = common.places.orders();
     let count: usize = redis::cmd("HLEN").arg(&place).query_async(link).await?;
     if count > MOST {
+        common.disbelieve(NoRecord::Foreign, &format!("{place}, which has more than {MOST} orders,"), server);
         return Ok(());
     }
+    let unix = unix_now();
+    common.control.shared_board.orders.forget_old(unix);
     let stand: Vec<(Vec<u8>, Vec<u8>)> = redis::cmd("HGETALL").arg(&place).query_async(link).await?;
     let mut known = common.control.shared_board.orders.all();
     let mut later = Vec::new();
     for (subject, text) in stand {
         let Ok(subject) = String::from_utf8(subject) else { continue };
         match of_text(&text, &format!("{place}:{subject}"), common.seal) {
+            Ok(order) if is_over(&order, unix) => {
+                redis::cmd("HDEL").arg(&place).arg(&subject).exec_async(link).await?;
+            }
             Ok(order) if order.holds.subject() == subject => match known.get(&subject) {
                 Some(here) if here.version > order.version => {}
                 Some(here) if here.version == order.version => _ = known.remove(&subject),

@@ -32,6 +32,9 @@ pub(super) struct Said {
     /// Milliseconds since 1970, by its clock.
     pub(super) at: u64,
     pub(super) version: String,
+    /// A number that no other process has.
+    #[serde(default)]
+    pub(super) process: u64,
     pub(super) sessions: u64,
     /// `POOL/NODE`, and the word for its state.
     pub(super) nodes: BTreeMap<String, String>,
@@ -171,7 +174,7 @@ mod tests {
 
     fn said(at: u64, nodes: &[(&str, &str)]) -> Said {
         let nodes = nodes.iter().map(|(node, word)| ((*node).to_owned(), (*word).to_owned())).collect();
-        Said { at, version: "1".to_owned(), sessions: 0, nodes, orders: None, stopped: false }
+        Said { at, version: "1".to_owned(), process: 0, sessions: 0, nodes, orders: None, stopped: false }
     }
 
     #[test]
