@@ -55,7 +55,7 @@ impl Testbed {
         write_file(&dir.join("www/big"), &"w".repeat(BIG))?;
         write_file(&dir.join("www/slow"), &"s".repeat(SLOW))?;
         let secret = dir.join("shared.secret");
-        write_file(&secret, "a secret that two machines have in common\n")?;
+        write_file(&secret, &"7e5c".repeat(16))?;
         fs::set_permissions(&secret, Permissions::from_mode(0o600)).map_err(|error| error.to_string())?;
         Ok(Self { dir, results, ports, threads, chain, key, both, secret })
     }

@@ -42,19 +42,35 @@ pub(crate) fn http(port: u16, path: &str) -> Result<Answer> {
 
 /// GET over HTTPS, asking for this host.
 pub(crate) fn https(port: u16, host: &str, path: &str) -> Result<Answer> {
-    https_with(port, host, path, "")
+    Connection::open(port, host)?.ask(path, "")
 }
 
-/// The same with more fields, each with its end of line.
-pub(crate) fn https_with(port: u16, host: &str, path: &str, fields: &str) -> Result<Answer> {
-    let config = Arc::new(tls(false)?);
-    let connection = ClientConnection::new(config, server(host)?).map_err(|error| error.to_string())?;
-    let stream = connect(port).map_err(|error| error.to_string())?;
-    let mut stream = StreamOwned::new(connection, stream);
-    let head = talk(&mut stream, host, path, fields).map_err(|error| error.to_string())?;
-    let chain = stream.conn.peer_certificates().unwrap_or_default();
-    let certificate = chain.first().map(|certificate| certificate.to_vec()).unwrap_or_default();
-    Ok(Answer { status: status(&head), head, certificate })
+/// A connection with TLS on which nothing was asked yet.
+pub(crate) struct Connection {
+    stream: StreamOwned<ClientConnection, TcpStream>,
+    host: String,
+}
+
+impl Connection {
+    /// With its handshake done.
+    pub(crate) fn open(port: u16, host: &str) -> Result<Self> {
+        let config = Arc::new(tls(false)?);
+        let connection = ClientConnection::new(config, server(host)?).map_err(|error| error.to_string())?;
+        let stream = connect(port).map_err(|error| error.to_string())?;
+        let mut stream = StreamOwned::new(connection, stream);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock).map_err(|error| error.to_string())?;
+        }
+        Ok(Self { stream, host: host.to_owned() })
+    }
+
+    /// GET. `fields`: more of them, each with its end of line.
+    pub(crate) fn ask(mut self, path: &str, fields: &str) -> Result<Answer> {
+        let head = talk(&mut self.stream, &self.host, path, fields).map_err(|error| error.to_string())?;
+        let chain = self.stream.conn.peer_certificates().unwrap_or_default();
+        let certificate = chain.first().map(|certificate| certificate.to_vec()).unwrap_or_default();
+        Ok(Answer { status: status(&head), head, certificate })
+    }
 }
 
 fn connect(port: u16) -> io::Result<TcpStream> {

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::round::{Round, measure};
-use crate::clients::once;
+use crate::clients::once::{self, Connection};
 use crate::figures::Figures;
 use crate::load::h2load;
 use crate::proxies::Running;
@@ -21,8 +21,8 @@ const ASTRAY: &str = "astray %";
 const KNOWN: &str = "known ms";
 
 /// After how many milliseconds it is tried, with how many sessions each.
-const AFTER: [u64; 9] = [0, 1, 2, 5, 10, 20, 50, 100, 200];
-const EACH: usize = 100;
+const AFTER: [u64; 6] = [0, 1, 2, 5, 20, 100];
+const EACH: usize = 50;
 
 /// The cost is of both proxies, and of all that they need for it.
 pub(super) fn logins(running: &mut Running<'_>, round: &Round) -> Result<Figures> {
@@ -42,13 +42,12 @@ pub(super) fn logins(running: &mut Running<'_>, round: &Round) -> Result<Figures
 fn led_astray(running: &Running<'_>, after: Duration) -> Result<usize> {
     let mut astray = 0;
     for _ in 0..EACH {
+        let other = Connection::open(running.second().https, HOST)?;
         let login = once::https(running.ports.https, HOST, "/login")?;
         let session = login.cookie("JSESSIONID").ok_or("a login without a session")?;
         let node = login.field("x-node").ok_or("a login without a node")?;
         thread::sleep(after);
-        let path = "/node";
-        let answer =
-            once::https_with(running.second().https, HOST, path, &format!("Cookie: JSESSIONID={session}\r\n"))?;
+        let answer = other.ask("/node", &format!("Cookie: JSESSIONID={session}\r\n"))?;
         astray += usize::from(answer.field("x-node") != Some(node));
     }
     Ok(astray)
