@@ -15,7 +15,7 @@ use crate::admin::elsewhere::ElsewhereView;
 use crate::admin::numbers::{Minute, Total};
 use crate::config::Address;
 use crate::control::operators::GONE;
-use crate::control::operators::remaining::{Remains, all_members, remains, removed_nodes};
+use crate::control::operators::remaining::{all_members, remains, removed_nodes};
 use crate::control::state::Control;
 use crate::control::store::moments;
 use crate::observe::dates::rfc3339_of_unix;
@@ -175,7 +175,7 @@ fn view(control: &Control, generation: &Generation, name: &str) -> Option<NodeVi
     }));
     let order = control.orders.lock().of(name).copied();
     let in_flight = pools.iter().map(|pool| pool.in_flight).sum();
-    let Remains { elsewhere, safe_to_stop, .. } = remains(control, name);
+    let remains = order.map(|_| remains(control, name));
     let counters = generation.snapshot.pools.iter().zip(&generation.pools).flat_map(|(pool, running)| {
         let counted = pool.members.iter().zip(&running.members).filter(|(member, _)| &*member.node == name);
         counted.map(|(_, counters)| counters.tally())
@@ -191,8 +191,8 @@ fn view(control: &Control, generation: &Generation, name: &str) -> Option<NodeVi
         ),
         verdict: worst(of_node().map(|(_, member)| member.state.state().reason())),
         order: order.map(|order| OrderView::of(control, name, order)),
-        safe_to_stop,
-        elsewhere: elsewhere.into_iter().map(ElsewhereView::of).collect(),
+        safe_to_stop: remains.as_ref().is_some_and(|remains| remains.safe_to_stop),
+        elsewhere: remains.into_iter().flat_map(|remains| remains.elsewhere).map(ElsewhereView::of).collect(),
         in_flight,
         sessions: pools.iter().filter_map(|pool| pool.sessions).reduce(|sum, more| sum + more),
         last_minute: Minute::of(control, &Subject::Node(name.into())),

@@ -20,7 +20,7 @@ pub(crate) struct Remains {
     pub(crate) sessions: Option<usize>,
     /// Here.
     pub(crate) in_flight: u32,
-    /// What others have.
+    /// What others have, while it is under an order.
     pub(crate) elsewhere: Vec<Elsewhere>,
     /// An operator took it out, and no request runs there any more, of no machine that has the order in common with this one.
     pub(crate) safe_to_stop: bool,
@@ -31,7 +31,7 @@ pub(crate) struct Remains {
 pub(crate) struct Elsewhere {
     /// Its name.
     pub(crate) machine: String,
-    /// In words: `lb2 has 9 sessions and 1 running request`.
+    /// In words: `lb2 has 9 sessions and 1 request running`.
     pub(crate) told: String,
     /// `None` where they cannot be counted or are not known.
     pub(crate) sessions: Option<u64>,
@@ -49,8 +49,9 @@ pub(crate) fn remains(control: &Control, node: &str) -> Remains {
     let left = remaining(control, &control.current.load_full(), node);
     let in_flight = left.iter().map(|left| left.in_flight).sum();
     let sessions = counted(&left);
-    let rests = control.orders.lock().of(node).is_some_and(|order| order.kind == OrderKind::Maintain);
-    let elsewhere = elsewhere(control, node);
+    let order = control.orders.lock().of(node).copied();
+    let elsewhere = order.map(|_| elsewhere(control, node)).unwrap_or_default();
+    let rests = order.is_some_and(|order| order.kind == OrderKind::Maintain);
     let safe_to_stop = rests && in_flight == 0 && elsewhere.iter().all(|other| other.is_safe);
     Remains { sessions, in_flight, elsewhere, safe_to_stop }
 }

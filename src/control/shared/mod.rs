@@ -67,8 +67,7 @@ impl Sharing {
         if self.running.as_ref().map(|running| &running.common.settings) == stores {
             return;
         }
-        // Dropped, so its tasks end; what they had still to tell the same servers get to know.
-        let before = self.running.take().map(|running| running.common.servers.clone()).unwrap_or_default();
+        let before = self.leave(stores);
         control.shared_board.servers.lock().clear();
         *control.shared_board.machines.lock() = Machines::default();
         control.shared_board.orders.share(None);
@@ -82,6 +81,20 @@ impl Sharing {
                 );
             }
         }
+    }
+
+    /// Ends what runs. What it had still to tell the same servers get to know. A name that nobody has any more must not be waited for.
+    fn leave(&mut self, next: Option<&Stores>) -> Vec<Arc<Server>> {
+        let Some(running) = self.running.take() else { return Vec::new() };
+        let (servers, own) = (running.common.servers.clone(), &running.common.settings);
+        if next.is_none_or(|next| (&next.name, &next.prefix) != (&own.name, &own.prefix)) {
+            tokio::spawn(async move {
+                machines::say_goodbye(&running.common).await;
+                // Its connections end with it.
+                drop(running);
+            });
+        }
+        servers
     }
 
     fn begin(

@@ -13,7 +13,7 @@ use redis::aio::MultiplexedConnection;
 use super::common::{Common, unix_now};
 use super::record::{NoRecord, Seal};
 use super::server::Server;
-use crate::config::orders_file::CommonOrder;
+use crate::config::orders_file::{CommonOrder, Holds};
 use crate::control::changes::common::is_over;
 use crate::control::operators::following;
 
@@ -131,16 +131,14 @@ fn of_text(text: &[u8], place: &str, seal: Seal) -> Result<CommonOrder, NoRecord
     let told = told.ok_or(NoRecord::Foreign)?.strip_prefix(FORM).ok_or(NoRecord::Later)?;
     let (version, holds) = told.split_once('|').ok_or(NoRecord::Foreign)?;
     let version = version.parse().map_err(|_| NoRecord::Foreign)?;
-    // What a later Weir may order.
-    let holds = serde_json::from_str(holds).map_err(|_| NoRecord::Later)?;
+    // What only a later Weir may order.
+    let holds = serde_json::from_str(holds).ok().filter(Holds::can_be).ok_or(NoRecord::Later)?;
     Ok(CommonOrder { version, holds })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::orders_file::Holds;
-
     const SEAL: Seal = Seal([7; 16]);
     const PLACE: &str = "weir:orders:weight:esb:worker1";
 
@@ -174,6 +172,8 @@ mod tests {
         let sealed = |told: &str| of_text(SEAL.sealed(PLACE, told).as_bytes(), PLACE, SEAL);
         assert_eq!(sealed("2|whatever"), Err(NoRecord::Later));
         assert_eq!(sealed(r#"1|00000000000000000115|{"about":"limit"}"#), Err(NoRecord::Later));
+        let text = to_text(&order(), PLACE, SEAL).replace(r#""weight":7"#, r#""weight":1001"#);
+        assert_eq!(sealed(text.rsplit_once('|').unwrap().0), Err(NoRecord::Later));
         assert_eq!(sealed("1|115"), Err(NoRecord::Foreign));
         assert_eq!(sealed("1|-5|{}"), Err(NoRecord::Foreign));
     }
