@@ -6,6 +6,7 @@ import http.client
 import http.server
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import threading
@@ -218,12 +219,13 @@ def the_store_is_used_again(machine):
 
 
 def inside(scenes, binary, work):
-    """Runs scenes, or those that WEIR_PAIR_SCENES names."""
+    """Runs scenes, or those that WEIR_PAIR_SCENES names; with another Weir at the second machine where WEIR_PAIR_OLDER names one."""
     machines.network(work)
     run(binary, "cert", "create", "--host", "10.78.0.11", "10.78.0.12", "--ca", "--name", "store", "--out", work)
     for address in NODES:
         threading.Thread(target=Threads((address, PORT), Node).serve_forever, daemon=True).start()
-    one, two = (Machine(f"lb{number}", 10 + number, binary, work) for number in (1, 2))
+    older = pathlib.Path(os.environ.get("WEIR_PAIR_OLDER") or binary)
+    one, two = (Machine(f"lb{number}", 10 + number, program, work) for number, program in ((1, binary), (2, older)))
     wanted = os.environ.get("WEIR_PAIR_SCENES", "").split()
     scenes = {name: scene for name, scene in scenes.items() if not wanted or scene.__name__ in wanted}
     try:
