@@ -76,6 +76,7 @@ fn entry() -> RequestEntry<'static> {
         refusal: "",
         reason: "",
         tls: "TLSv1.3",
+        subject: "",
         key_exchange: "X25519",
         protocol: "http/1.1",
         connection: 12_345,

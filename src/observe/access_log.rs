@@ -137,6 +137,9 @@ pub struct RequestEntry<'a> {
     pub refusal: &'a str,
     /// What was wrong, in more detail than the word says. If it is empty, the line has no such field.
     pub reason: &'a str,
+    /// The subject of the certificate that the client has shown and that was believed (RFC 4514). If it is empty, the line has no such
+    /// field.
+    pub subject: &'a str,
     /// `TLSv1.2`, `TLSv1.3`, or empty on a plain listener.
     pub tls: &'a str,
     /// The group of the key exchange, empty where there was none.
@@ -182,9 +185,12 @@ impl RequestEntry<'_> {
         write_pair(out, b" why=", self.why.as_bytes());
         out.extend_from_slice(b" queued=");
         write_seconds(out, self.queued);
+        if !self.subject.is_empty() {
+            write_text(out, b" subject=", self.subject, self.session_names);
+        }
         write_pair(out, b" refusal=", self.refusal.as_bytes());
         if !self.reason.is_empty() {
-            write_reason(out, self.reason, self.session_names);
+            write_text(out, b" reason=", self.reason, self.session_names);
         }
     }
 
@@ -221,6 +227,9 @@ impl RequestEntry<'_> {
         write_json_text(out, br#","refusal":""#, self.refusal);
         if !self.reason.is_empty() {
             write_json_masked(out, br#","reason":""#, self.reason.as_bytes(), self.session_names);
+        }
+        if !self.subject.is_empty() {
+            write_json_text(out, br#","client_subject":""#, self.subject);
         }
         write_json_text(out, br#","tls":""#, self.tls);
         write_json_text(out, br#","key_exchange":""#, self.key_exchange);
@@ -265,7 +274,7 @@ impl UnroutedEntry<'_> {
         out.extend_from_slice(b" host=- site=-");
         write_pair(out, b" listener=", self.listener.as_bytes());
         write_pair(out, b" refusal=", self.word.as_bytes());
-        write_reason(out, self.reason, self.session_names);
+        write_text(out, b" reason=", self.reason, self.session_names);
     }
 
     /// Appends the line as a JSON object, without the end of line.
@@ -307,10 +316,10 @@ pub fn masked(text: &str, names: &[Arc<str>]) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-fn write_reason(out: &mut Vec<u8>, reason: &str, names: &[Arc<str>]) {
-    out.extend_from_slice(b" reason=");
+fn write_text(out: &mut Vec<u8>, key: &[u8], text: &str, names: &[Arc<str>]) {
+    out.extend_from_slice(key);
     out.push(b'"');
-    write_masked(out, or_dash(reason.as_bytes()), names, escape::quoted);
+    write_masked(out, or_dash(text.as_bytes()), names, escape::quoted);
     out.push(b'"');
 }
 
@@ -424,6 +433,7 @@ mod tests {
             session_names: &[],
             refusal: "",
             reason: "",
+            subject: "",
             tls: "TLSv1.3",
             key_exchange: "X25519MLKEM768",
             protocol: "http/1.1",
@@ -490,6 +500,17 @@ mod tests {
         let line = combined(&traced);
         assert!(line.contains(" trace=00f067aa0ba902b7a3ce929d0e0e4736 peer="), "{line}");
         assert_eq!(json(&traced)["trace_id"], "00f067aa0ba902b7a3ce929d0e0e4736");
+    }
+
+    #[test]
+    fn who_has_shown_a_certificate_is_named() {
+        let partner = RequestEntry { subject: "CN=partner \"x\"\\, inc,O=Acme", ..entry() };
+        let line = combined(&partner);
+        assert!(
+            line.ends_with(" queued=0.000 subject=\"CN=partner \\x22x\\x22\\x5C, inc,O=Acme\" refusal=-"),
+            "{line}"
+        );
+        assert_eq!(json(&partner)["client_subject"], "CN=partner \"x\"\\, inc,O=Acme");
     }
 
     #[test]

@@ -200,6 +200,7 @@ mod tests {
             session_names,
             refusal: "",
             reason: "",
+            subject: "",
             tls: "",
             key_exchange: "",
             protocol: "http/1.1",

@@ -15,6 +15,8 @@ use crate::config::{Action, ErrorPage};
 use crate::observe::access_log::{LineFormatter, RequestEntry};
 use crate::observe::metrics::{Finished, Tally};
 use crate::observe::spans::{Span, SpanQueue};
+use crate::proxy::client::shown::Shown;
+use crate::traffic::message::client_certificate::ClientCertificate;
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::retry::Failure;
 use crate::traffic::pool::why::Why;
@@ -339,6 +341,7 @@ impl<'r> Record<'r> {
             session_names: &self.arrived.listener_ref.generation.session_names,
             refusal: self.word(),
             reason: &self.reason,
+            subject: connection.shown().and_then(Shown::certificate).map_or("", ClientCertificate::subject),
             tls: connection.tls().map_or("", |tls| tls.version),
             key_exchange: connection.tls().map_or("", |tls| tls.group),
             protocol,

@@ -117,6 +117,7 @@ fn write_line(passage: &Passage, way: &Way<'_>, how: &Ended, (finished, ended): 
         session_names: &passage.listener_ref.generation.session_names,
         refusal: how.refusal.map_or("", Refusal::word),
         reason: &how.reason,
+        subject: "",
         tls: "",
         key_exchange: "",
         protocol: "tls",

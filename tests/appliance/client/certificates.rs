@@ -66,6 +66,8 @@ fn a_partner_comes_in_and_the_node_is_told_who_it_is() {
         assert_eq!(seen.values("X-Subject"), ["CN=partner\\, inc"]);
         assert!(!seen.text().contains("forged"), "{}", seen.text());
     }
+    let logged = r#" subject="CN=partner\x5C, inc" refusal=-"#;
+    eventually("the log names the partner", || weir.journal().matches(logged).count() == 2);
 }
 
 #[test]
