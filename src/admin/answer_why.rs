@@ -1,11 +1,14 @@
 //! Answers what would happen to a request, and why. It asks the same decisions as the exchange, but nothing is sent, no
 //! turn is taken, no session is touched and no rate is used up.
 
+mod words;
+
 use std::net::IpAddr;
 use std::time::Instant;
 
+use self::words::{method, passive, session_in_words};
 use super::question::{ConsideredNode, Explanation, Question};
-use crate::config::{Action, Balance, Listener, RateBy, RequestIds, Site};
+use crate::config::{Action, Listener, RateBy, RequestIds, Site};
 use crate::control::notice::Notice;
 use crate::control::state::Control;
 use crate::proxy::exchange::admission;
@@ -35,6 +38,7 @@ pub(crate) fn answer(control: &Control, question: &Question) -> Result<Explanati
         generation: &generation,
         now: Tick::from_millis(control.now()),
         head: RequestHead::new(),
+        asks_others: control.sharing.is_on(),
         explanation: Explanation::default(),
     };
     explainer.listen(question)?;
@@ -53,6 +57,8 @@ struct Explainer<'g> {
     generation: &'g Generation,
     now: Tick,
     head: RequestHead,
+    /// Whether servers that machines share are asked for sessions that are not known here.
+    asks_others: bool,
     explanation: Explanation,
 }
 
@@ -284,7 +290,7 @@ impl Explainer<'_> {
         self.explanation.pool = Some(pool.name().to_string());
         let session =
             Affinity::of(pool, &AffinityInput { head: &self.head, client, now: self.now, purpose: Purpose::Peek });
-        self.step(session_in_words(pool, &session));
+        self.step(session_in_words(pool, &session, self.asks_others));
         let pick_input = affinity::pick_input(pool, &self.head, || client, || random(self.now));
         self.choose_node(pool, &session, pick_input)
     }
@@ -398,23 +404,6 @@ impl Explainer<'_> {
     }
 }
 
-/// How a pool chooses a node for a connection.
-fn method(balance: &Balance) -> &'static str {
-    match balance {
-        Balance::RoundRobin => "turns",
-        Balance::LeastRequests => "who has the fewest requests and connections",
-        Balance::LeastTime => "who answers soonest",
-        Balance::RandomTwo => "who has less to do of two",
-        Balance::Hash(_) | Balance::Ring(_) => "a hash of the client's address",
-    }
-}
-
-/// Why a node is passive: the reason, and what was seen.
-fn passive(member: &Member, reason: Reason) -> String {
-    let seen = member.seen(reason).map(|seen| format!(": {seen}")).unwrap_or_default();
-    format!("it is passive ({}){seen}", reason.word())
-}
-
 /// The listeners that clients reach on this port (`public-port`). If there are none, those that are bound to it,
 /// because on this machine the port is known by its bind.
 fn reached_by(listeners: &[Listener], fitting: &[usize], port: u16) -> Vec<usize> {
@@ -428,23 +417,4 @@ fn reached_by(listeners: &[Listener], fitting: &[usize], port: u16) -> Vec<usize
 /// A number for the choice of a node. The exchange would draw another one, but it is spread as evenly.
 fn random(now: Tick) -> u64 {
     now.as_millis().wrapping_mul(0x9e37_79b9_7f4a_7c15)
-}
-
-fn session_in_words(pool: &Pool, session: &Affinity) -> String {
-    if pool.settings.sticky.is_none() {
-        return format!("pool {}: keeps no sessions", pool.name());
-    }
-    let node = |number| pool.member_of(number).and_then(|member| pool.members.get(member)).map(|member| &member.label);
-    match session.bound {
-        Some(number) => match node(number) {
-            Some(label) if session.returns() => format!("session: returns to {label}, where it began"),
-            Some(label) => format!("session: lives on {label}"),
-            None => "session: its node is in this pool no longer".to_owned(),
-        },
-        None if session.named => match session.prefers.and_then(node) {
-            Some(label) => format!("session: not known here; its id names {label}, which gets it if it takes new ones"),
-            None => "session: not known here".to_owned(),
-        },
-        None => "session: none is named".to_owned(),
-    }
 }
