@@ -29,7 +29,7 @@ use self::judge::Case;
 use super::HostPattern;
 
 pub use self::finding::Finding;
-pub use self::identity::Identity;
+pub use self::identity::{Identity, ends};
 pub use self::leaf::{Leaf, day, subject_of};
 pub use self::new_key::new_key;
 pub(crate) use self::pem::LARGEST_FILE;

@@ -17,6 +17,12 @@ pub struct Identity {
     pub serial: Box<str>,
 }
 
+/// When a certificate in DER ends, in Unix seconds. `None` where it is none.
+pub fn ends(der: &[u8]) -> Option<i64> {
+    let (_, certificate) = parse_x509_certificate(der).ok()?;
+    Some(certificate.validity().not_after.timestamp())
+}
+
 impl Identity {
     /// Of this certificate in DER. `None` where it is none.
     pub fn read(der: &[u8]) -> Option<Self> {

@@ -58,7 +58,11 @@ impl<'r> Sited<'r> {
     /// Whether the client has shown the certificate that the site asks for.
     pub(crate) fn is_believed(&self) -> Result<(), Refusal> {
         match &self.running().believed {
-            Some(believed) => shown::may_come(self.arrived.connection.shown(), &self.site().name, believed),
+            Some(believed) => {
+                let connection = &self.arrived.connection;
+                let now = connection.worker().wall(self.arrived.started);
+                shown::may_come(connection.shown(), &self.site().name, believed, now)
+            }
             None => Ok(()),
         }
     }

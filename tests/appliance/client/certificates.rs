@@ -1,6 +1,7 @@
 //! Sites that ask their clients for a certificate: who comes in, what the node is told, and what no client can say himself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ClientConfig;
 
@@ -201,6 +202,24 @@ fn a_kept_connection_is_judged_anew_after_a_reload() {
         assert!(said.contains(why), "{said}");
     }
     assert_eq!(asked(&weir, &config, "esb.test").status, 400, "what ran goes on");
+}
+
+#[test]
+fn a_certificate_that_ends_on_a_kept_connection_lets_nobody_in_any_more() {
+    let authority = Authority::named("Partners");
+    let (_origin, weir) = world(&authority, "");
+    let config = showing(Some(&authority.client_for("partner", Duration::from_secs(3))), &Offer::http1("esb.test"));
+    let (mut kept, _) = Client::tls_with(weir.https(), &config, "esb.test").expect("a handshake");
+    let get = "GET /a HTTP/1.1\r\nHost: esb.test\r\n\r\n";
+    assert_eq!(kept.ask(get).status, 200);
+    let mut last = 200;
+    eventually("it is over", || {
+        last = kept.ask(get).status;
+        last != 200
+    });
+    assert_eq!(last, 400);
+    let counted = weir.metric("weir_refusals_total", &[("site", "secure"), ("word", "certificate-expired")]);
+    assert!((counted - 1.0).abs() < 1e-9, "{counted}");
 }
 
 /// A node that asks Weir itself for a certificate, in probes too.

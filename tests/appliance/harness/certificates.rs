@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
@@ -34,9 +35,9 @@ impl Pair {
     pub(crate) fn for_a_week(names: &[&str]) -> Self {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("names of a test are names");
-        let now = std::time::SystemTime::now();
+        let now = SystemTime::now();
         params.not_before = now.into();
-        params.not_after = (now + std::time::Duration::from_secs(7 * 86_400)).into();
+        params.not_after = (now + Duration::from_secs(7 * 86_400)).into();
         Self::from(params)
     }
 
@@ -176,6 +177,11 @@ impl Authority {
             params.not_before = rcgen::date_time_ymd(2010, 1, 1);
             params.not_after = rcgen::date_time_ymd(2016, 1, 1);
         })
+    }
+
+    /// A client whose certificate ends after this time.
+    pub(crate) fn client_for(&self, name: &str, life: Duration) -> Pair {
+        self.signed(name, |params| params.not_after = (SystemTime::now() + life).into())
     }
 
     /// A certificate that is only for servers.
