@@ -116,10 +116,11 @@ impl Machines {
         })
     }
 
-    /// The machines that are there and on which no node but this one serves a pool where it does: `POOL at MACHINE`. Nodes under one of
+    /// The machines that are there and follow orders, and on which no node but this one serves a pool where it does: `POOL at MACHINE`. Nodes under one of
     /// these orders do not serve.
     pub(crate) fn left_without(&self, node: &str, is_ordered: impl Fn(&str) -> bool, now: Instant) -> Vec<String> {
-        let there = self.by_name.iter().filter(|(_, machine)| machine.seen(now).is_there);
+        let follows = |machine: &Machine| machine.seen(now).is_there && machine.said.orders.is_some();
+        let there = self.by_name.iter().filter(|(_, machine)| follows(machine));
         let mut without = Vec::new();
         for (name, machine) in there {
             let mut others: BTreeMap<&str, (bool, bool)> = BTreeMap::new();
@@ -204,7 +205,8 @@ mod tests {
             ("web/a", "active"),
             ("app/c", "active"),
         ];
-        heard(&mut machines, "lb2", said(1, &nodes), now);
+        heard(&mut machines, "lb2", Said { orders: Some(BTreeMap::new()), ..said(1, &nodes) }, now);
+        heard(&mut machines, "lb3", said(1, &[("esb/a", "active")]), now);
         let left = |node, ordered: &str, now| machines.left_without(node, |other| other == ordered, now);
         assert_eq!(left("a", "", now), ["web at lb2"]);
         assert_eq!(left("a", "c", now), ["esb at lb2", "web at lb2"]);
