@@ -118,6 +118,12 @@ class Machine:
         self.keepalived = self.begin("keepalived", "keepalived", "-n", "-l", "-D", "-f", file,
                                      *(word for what in "prc" for word in (f"-{what}", self.work / f"pid-{what}")))
 
+    def is_trusted(self):
+        """Whether keepalived has found since its start that Weir is ready, and so gives it its whole priority."""
+        log = (self.work / "keepalived.log").read_text(errors="replace").rpartition("Starting Keepalived")[2]
+        found = [line for line in log.splitlines() if "VRRP_Script(weir_ready)" in line]
+        return bool(found) and "succeeded" in found[-1]
+
     def has_address(self):
         return f" {VIP}/" in self.inside("ip", "-4", "addr", "show", "dev", "eth0")
 
