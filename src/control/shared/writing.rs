@@ -5,7 +5,7 @@ use std::sync::Arc;
 use redis::RedisError;
 use redis::aio::MultiplexedConnection;
 use tokio::sync::oneshot;
-use tokio::time::{Duration, Instant};
+use tokio::time::Duration;
 
 use super::common::Common;
 use super::queue::{Confirm, Update};
@@ -51,10 +51,8 @@ return stands
 
 /// Takes what traffic threads say, for ever.
 pub(super) async fn listen(common: Arc<Common>) {
-    let mut last = Instant::now();
     loop {
-        let Told { bound, waiting, too_many } = common.control.sharing.next_told(last).await;
-        last = Instant::now();
+        let Told { bound, waiting, too_many } = common.control.sharing.next_told().await;
         for (place, moved) in bound {
             let update = Update { version: common.next_version(), moved };
             common.servers.iter().for_each(|server| server.queue.add(&place, update));

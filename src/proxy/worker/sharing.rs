@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
-use tokio::time::Instant;
 
 use crate::traffic::affinity::sessions::SessionKey;
 
@@ -18,9 +17,6 @@ const MOST_QUESTIONS: usize = 4096;
 
 /// How long what was bound waits for more, where nobody waits for it: each message to a server costs more than what is in it.
 const TOGETHER: Duration = Duration::from_millis(3);
-
-/// Where answers wait for the servers' word: they are spoken to so often at most, in a part of that time.
-const SHARE: u32 = 3;
 
 /// What goes between traffic threads and the control thread.
 #[derive(Debug, Default)]
@@ -155,17 +151,14 @@ impl Sharing {
         }
     }
 
-    /// Until there is something to tell the servers; then that, with what else comes soon. Where somebody waits, at once, unless others
-    /// waited a moment ago (`last`): of many logins some go together, since each word to the servers costs as much as many.
-    pub(crate) async fn next_told(&self, last: Instant) -> Told {
+    /// Until there is something to tell the servers; then that, with what else comes soon. Where somebody waits, at once.
+    pub(crate) async fn next_told(&self) -> Told {
         tokio::select! {
             () = self.has_waiting.notified() => {}
             () = self.has_told.notified() => {
                 let _ = tokio::time::timeout(TOGETHER, self.has_waiting.notified()).await;
             }
         }
-        let apart = Duration::from_micros(self.confirm.load(Relaxed)) / SHARE;
-        tokio::time::sleep_until(last + apart.min(TOGETHER)).await;
         self.take_told()
     }
 
