@@ -37,6 +37,12 @@ struct Known {
     by_subject: BTreeMap<String, CommonOrder>,
 }
 
+impl Known {
+    fn is_news(&self, order: &CommonOrder) -> bool {
+        self.by_subject.get(&order.holds.subject()).is_none_or(|known| known.version < order.version)
+    }
+}
+
 impl CommonOrders {
     /// With those that were known before the start.
     pub(crate) fn restored(by_subject: BTreeMap<String, CommonOrder>) -> Self {
@@ -102,16 +108,16 @@ impl CommonOrders {
 
     /// Whether it is later than what is known.
     pub(crate) fn is_news(&self, order: &CommonOrder) -> bool {
-        let known = self.known.lock();
-        known.by_subject.get(&order.holds.subject()).is_none_or(|known| known.version < order.version)
+        self.known.lock().is_news(order)
     }
 
     /// Notes an order of another machine. False: the one that is known is as late or later.
     pub(crate) fn follow(&self, order: &CommonOrder) -> bool {
-        let is_news = self.is_news(order);
+        let mut known = self.known.lock();
+        let is_news = known.is_news(order);
         if is_news {
             self.clock.see(Version::from_number(order.version));
-            self.known.lock().by_subject.insert(order.holds.subject(), order.clone());
+            known.by_subject.insert(order.holds.subject(), order.clone());
         }
         is_news
     }
