@@ -2,6 +2,7 @@
 //! restart. A running Weir reads and writes the file; `weir check` only reads it. An older Weir that reads version 1
 //! ignores what was added since (operations and who ordered them, weights, what machines have in common), so no order may depend on that.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -253,6 +254,19 @@ pub struct CommonOrder {
     pub version: u64,
     /// What holds since then.
     pub holds: Holds,
+}
+
+impl CommonOrder {
+    /// Whether it holds in place of another one about the same. Machines that cannot hear of each other may make the same version;
+    /// then the content decides, so that all choose the same order.
+    pub fn beats(&self, other: &Self) -> bool {
+        let text = |order: &Self| serde_json::to_string(&order.holds).unwrap_or_default();
+        match self.version.cmp(&other.version) {
+            Ordering::Greater => true,
+            Ordering::Less => false,
+            Ordering::Equal => text(self) > text(other),
+        }
+    }
 }
 
 /// What holds since an order.

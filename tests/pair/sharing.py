@@ -242,6 +242,8 @@ def inside(scenes, binary, work):
     older = pathlib.Path(os.environ.get("WEIR_PAIR_OLDER") or binary)
     one, two = (Machine(f"lb{number}", 10 + number, program, work) for number, program in ((1, binary), (2, older)))
     wanted = os.environ.get("WEIR_PAIR_SCENES", "").split()
+    unknown = set(wanted) - {scene.__name__ for scene in scenes.values()}
+    assert not unknown, f"WEIR_PAIR_SCENES: there is no {', '.join(unknown)}"
     scenes = {name: scene for name, scene in scenes.items() if not wanted or scene.__name__ in wanted}
     try:
         for machine in (one, two):

@@ -2,12 +2,10 @@
 //! an order was taken back is one too, so that no machine that was away brings it back.
 
 use std::collections::BTreeMap;
-use std::hash::Hasher;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
-use siphasher::sip::SipHasher24;
 use tokio::sync::Notify;
 
 use super::operations::Operation;
@@ -39,7 +37,7 @@ struct Known {
 
 impl Known {
     fn is_news(&self, order: &CommonOrder) -> bool {
-        self.by_subject.get(&order.holds.subject()).is_none_or(|known| known.version < order.version)
+        self.by_subject.get(&order.holds.subject()).is_none_or(|known| order.beats(known))
     }
 }
 
@@ -93,12 +91,8 @@ impl CommonOrders {
 
     /// Notes what holds here while the others were never told: any order with a version beats it.
     pub(crate) fn adopt(&self, holds: Holds) {
-        let mut hasher = SipHasher24::new();
-        hasher.write(serde_json::to_string(&holds).unwrap_or_default().as_bytes());
-        // Of two such orders all machines must choose the same one.
-        let version = Version::restored(hasher.finish()).number();
-        let order = || CommonOrder { version, holds: holds.clone() };
-        self.known.lock().by_subject.entry(holds.subject()).or_insert_with(order);
+        let (subject, version) = (holds.subject(), Version::RESTORED.number());
+        self.known.lock().by_subject.entry(subject).or_insert(CommonOrder { version, holds });
     }
 
     /// Forgets what no machine needs to know any more.
@@ -106,12 +100,12 @@ impl CommonOrders {
         self.known.lock().by_subject.retain(|_, order| !is_over(order, unix));
     }
 
-    /// Whether it is later than what is known.
+    /// Whether it holds in place of what is known.
     pub(crate) fn is_news(&self, order: &CommonOrder) -> bool {
         self.known.lock().is_news(order)
     }
 
-    /// Notes an order of another machine. False: the one that is known is as late or later.
+    /// Notes an order of another machine. False: the one that is known holds.
     pub(crate) fn follow(&self, order: &CommonOrder) -> bool {
         let mut known = self.known.lock();
         let is_news = known.is_news(order);
@@ -193,11 +187,35 @@ mod tests {
         let other = CommonOrders::default();
         alone.adopt(weight(3));
         other.adopt(weight(4));
-        assert_ne!(version(&alone), version(&other), "of two of them all machines choose the same one");
+        assert_eq!(version(&alone), version(&other));
+        all_choose_one(&alone, &other);
         let given = CommonOrders::default();
         given.share(Some("lb2".into()));
         given.give(weight(9));
         assert!(alone.follow(&given.all()["weight:esb:worker1"]) && other.follow(&given.all()["weight:esb:worker1"]));
+    }
+
+    fn all_choose_one(one: &CommonOrders, two: &CommonOrders) {
+        let of = |orders: &CommonOrders| orders.all()["weight:esb:worker1"].clone();
+        let (first, second) = (of(one), of(two));
+        assert_ne!(one.follow(&second), two.follow(&first), "one of them gives way");
+        assert_eq!(of(one), of(two));
+        assert!(!one.follow(&first) && !two.follow(&second), "and that is all");
+    }
+
+    #[test]
+    fn of_two_orders_with_one_version_all_choose_the_same() {
+        // A third machine, whose clock is ahead, was heard of by both; then they were cut apart.
+        let ahead = weight(1);
+        let order = CommonOrder { version: u64::MAX / 2, holds: ahead };
+        let (one, two) = (CommonOrders::default(), CommonOrders::default());
+        for (orders, name, ordered) in [(&one, "lb1", 7), (&two, "lb2", 6)] {
+            orders.share(Some(name.into()));
+            assert!(orders.follow(&order));
+            orders.give(weight(ordered));
+        }
+        assert_eq!(version(&one), version(&two));
+        all_choose_one(&one, &two);
     }
 
     #[test]

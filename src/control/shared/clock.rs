@@ -1,5 +1,6 @@
 //! The versions of what machines share: a hybrid logical clock. Versions of one machine always grow, and one that has seen another's
-//! version makes later ones only. So no clock of the machines has to be right: one that runs ahead takes the others along.
+//! version makes later ones only. So no clock of the machines has to be right: one that runs ahead takes the others along. Two machines
+//! that count on from the same version may make the same one, so whoever compares versions has another measure for that.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -16,11 +17,6 @@ const COUNT: u32 = 16;
 impl Version {
     /// That of what is known to have been there, and not since when: any binding beats it.
     pub(crate) const RESTORED: Self = Self(1);
-
-    /// One like it, for what has this hash: of two such things all machines choose the same one.
-    pub(crate) const fn restored(hash: u64) -> Self {
-        Self(Self::RESTORED.0 + hash % ((1 << COUNT) - 1))
-    }
 
     pub(crate) const fn from_number(number: u64) -> Self {
         Self(number)

@@ -86,8 +86,8 @@ impl Common {
 
     /// Follows what another machine bound later than this one.
     pub(super) fn follow(&self, place: &SessionPlace, record: &Record) {
-        let is_older = self.servers.iter().any(|server| server.queue.has_later(place, record.version));
-        if !is_older && table::follow(&self.control, place, record) {
+        let is_late = self.servers.iter().any(|server| server.queue.has_as_late(place, record.version));
+        if !is_late && table::follow(&self.control, place, record) {
             count(&self.counts.followed);
         }
     }

@@ -24,14 +24,14 @@ const LONGEST: usize = 4096;
 /// The most orders. Beyond these something else writes there.
 const MOST: usize = 4096;
 
-/// Writes each order unless a later one stands there, or one of a later form.
+/// Writes each order unless a later one stands there, or one of a later form. One of the same version was read, and gave way.
 ///
 /// KEYS: the hash. ARGV: subject and text of each order.
 const KEEP_LATER: &str = r"
 for i = 1, #ARGV, 2 do
   local old, new = redis.call('HGET', KEYS[1], ARGV[i]) or '', ARGV[i + 1]
   local form = string.match(old, '^(%d+)|')
-  if not form or (form == '1' and string.sub(old, 3, 22) < string.sub(new, 3, 22)) then
+  if not form or (form == '1' and string.sub(old, 3, 22) <= string.sub(new, 3, 22)) then
     redis.call('HSET', KEYS[1], ARGV[i], new)
   end
 end
@@ -65,8 +65,8 @@ pub(super) async fn exchange(
                 redis::cmd("HDEL").arg(&place).arg(&subject).exec_async(link).await?;
             }
             Ok(order) if order.holds.subject() == subject => match known.get(&subject) {
-                Some(here) if here.version > order.version => {}
-                Some(here) if here.version == order.version => _ = known.remove(&subject),
+                Some(here) if here.beats(&order) => {}
+                Some(here) if *here == order => _ = known.remove(&subject),
                 _ => {
                     known.remove(&subject);
                     later.push(order);

@@ -23,11 +23,12 @@ const AT_ONCE: usize = 100;
 /// How long a server that takes nothing is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Writes each record unless a later one stands there, and answers what stands there instead. A session that was on another node, or
-/// whose machine says so, is put on the stream of moves.
+/// Writes each record unless a later one stands there, and answers what stands there instead. Of two with one version all servers choose
+/// the same, by their seals. A session that was on another node, or whose machine says so, is put on the stream of moves.
 ///
 /// KEYS: the places, and at last the stream. ARGV: text, milliseconds to live, and `1` for what was moved, of each place.
 pub(super) const MERGE: &str = r"
+local function rank(text) return string.sub(text, 3, 22) .. string.sub(text, -32) end
 local function node(text) return string.match(text, '^1|%d+|([^|]*)') end
 local stream, stands = KEYS[#KEYS], {}
 for i = 1, #KEYS - 1 do
@@ -35,7 +36,7 @@ for i = 1, #KEYS - 1 do
   local old = redis.pcall('GET', KEYS[i])
   if type(old) ~= 'string' then old = old and 'something else' or '' end
   local form = string.match(old, '^(%d+)|')
-  if form and (form ~= '1' or string.sub(old, 3, 22) > string.sub(new, 3, 22)) then
+  if form and (form ~= '1' or rank(old) > rank(new)) then
     stands[i] = old
   else
     redis.call('SET', KEYS[i], new, 'PX', left)
