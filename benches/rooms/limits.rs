@@ -13,19 +13,25 @@ use crate::measure::{Criterion, measure};
 const KEYS: u32 = 100_000;
 
 /// Whether a client may come now: one that does, one that comes too often, and every time another one, while the
-/// table is full.
+/// table is full. What is shared with other machines is noted besides.
 pub(crate) fn rate(criterion: &mut Criterion) {
     let by = RateBy::Client { ipv4_prefix: 32, ipv6_prefix: 64 };
     let per = Duration::from_secs(1);
-    let limit = |requests| {
-        RateLimit::new(&Rate { requests, per, burst: 0, delay: false, by: by.clone(), max_keys: KEYS }, [7; 16])
+    let limit = |requests, shared| {
+        let rate = Rate { requests, per, burst: 0, delay: false, by: by.clone(), max_keys: KEYS, shared };
+        RateLimit::new(&rate, [7; 16], "site esb")
     };
-    let (wide, tight, now) = (limit(1_000_000), limit(1), Tick::from_millis(1_000));
+    let (wide, tight, now) = (limit(1_000_000, false), limit(1, false), Tick::from_millis(1_000));
     let ask = |limit: &RateLimit, client: u32, now| limit.ask_for(IpAddr::V4(client.into()), None, now);
     let mut later = 1_000;
     measure(criterion, "rate/known", 0, || {
         later += 1;
         ask(&wide, black_box(7), Tick::from_millis(later))
+    });
+    let shared = limit(1_000_000, true);
+    measure(criterion, "rate/shared", 0, || {
+        later += 1;
+        ask(&shared, black_box(7), Tick::from_millis(later))
     });
     assert_eq!(ask(&tight, 7, now), RateDecision::Pass);
     assert!(matches!(ask(&tight, 7, now), RateDecision::Refuse { .. }));

@@ -116,7 +116,9 @@ fn assemble(files: &[Section<'_>], judging: Judging<'_>) -> Config {
         }
     }
     let listener_names = Names::of("listener", &listeners);
-    config.listeners = each(&listeners, |i, section| listeners::read(section, listener_names.name(i), &mut binds));
+    let shares = config.shared.as_ref().is_some_and(|shared| shared.stores.is_some());
+    config.listeners =
+        each(&listeners, |i, section| listeners::read(section, listener_names.name(i), &mut binds, shares));
     let (node_names, mut servers) = (Names::of("node", &nodes), nodes::Servers::default());
     config.nodes = each(&nodes, |i, section| nodes::read(section, node_names.name(i), &mut servers));
     nodes::bound(&nodes);
@@ -139,6 +141,7 @@ fn assemble(files: &[Section<'_>], judging: Judging<'_>) -> Config {
         pools: &config.pools,
         pool_names,
         logs: &config.logs,
+        shares,
         certificates: CertificateContext {
             listeners: &config.listeners,
             acme: &config.acme,

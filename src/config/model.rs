@@ -104,6 +104,13 @@ impl Config {
         of_sites.chain(self.admin.tls.iter().map(|tls| (Self::OF_ADMIN, &*tls.certificate)))
     }
 
+    /// Every rate: of listeners, sites and routes.
+    pub fn rates(&self) -> impl Iterator<Item = &Rate> {
+        let of_routes = self.sites.iter().flat_map(|site| &site.routes).filter_map(|route| route.rate.as_ref());
+        let of_listeners = self.listeners.iter().filter_map(|listener| listener.rate.as_ref());
+        of_listeners.chain(self.sites.iter().filter_map(|site| site.rate.as_ref())).chain(of_routes)
+    }
+
     /// What stands where a site does, for the certificate of the admin address.
     pub const OF_ADMIN: &str = "[admin]";
 }

@@ -39,6 +39,8 @@ pub(crate) struct SiteContext<'a> {
     pub(crate) pools: &'a [Pool],
     pub(crate) pool_names: &'a Names,
     pub(crate) logs: &'a Logs,
+    /// Whether there are servers that other machines have, too.
+    pub(crate) shares: bool,
     pub(crate) certificates: CertificateContext<'a>,
 }
 
@@ -69,7 +71,7 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, context: &SiteContext<
         pool: section.text("pool").map(|pool| context.pool_names.find(&pool).unwrap_or(0)),
         routes: Vec::new(),
         access: limits::access(section),
-        rate: limits::rate(section),
+        rate: limits::rate(section, context.shares),
         request_headers: edits::read(section, Direction::ToNode, lacks),
         response_headers: edits::read(section, Direction::ToClient, lacks),
         error_pages: error_pages::read(section),
@@ -85,9 +87,8 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, context: &SiteContext<
         default,
         nameless,
     };
-    let of_routes =
-        routes::RouteContext { listeners: context.listeners, pools: context.pools, pool_names: context.pool_names };
-    site.routes = routes::read(section, &site, &of_routes);
+    let SiteContext { listeners, pools, pool_names, shares, .. } = *context;
+    site.routes = routes::read(section, &site, &routes::RouteContext { listeners, pools, pool_names, shares });
     open_console::warn(section, &site, context.listeners, context.pools);
     changed_paths::warn(section, &site);
     if passthrough {

@@ -53,11 +53,12 @@ pub(super) fn warn(config: &Config, problems: &Problems) {
     }
     if let Some(shared) = config.shared.as_ref().filter(|shared| shared.stores.is_some())
         && !config.pools.iter().any(keeps_a_table)
+        && !config.rates().any(|rate| rate.shared)
     {
         warn(
             &shared.at,
-            "servers: no pool learns sessions, so they are told nothing".to_owned(),
-            "leave the key out; mode = \"cookie\" and \"route\" need the secret alone",
+            "servers: no pool learns sessions, so they are told operators' orders alone".to_owned(),
+            "leave the key out if that is not wanted; mode = \"cookie\" and \"route\" need the secret alone",
         );
     }
     passthrough::warn_of_pools(config, problems);

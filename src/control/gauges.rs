@@ -81,12 +81,14 @@ fn of_shared(control: &Control) {
         SharedServerNumbers { name: server.name.to_string(), up, lag: lag.filter(|_| up), waiting, told }
     });
     let (skipped, late, unconfirmed) = control.sharing.counts();
-    let Counts { found, unknown, followed, foreign, later } = &*control.shared_board.counts;
+    let Counts { found, unknown, followed, foreign, later, rates_told, rates_heard, rates_lost } =
+        &*control.shared_board.counts;
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let numbers = SharedNumbers {
         servers: numbers.collect(),
         lookups: [("found", read(found)), ("unknown", read(unknown)), ("late", late), ("skipped", skipped)],
         refused: [("foreign", read(foreign)), ("later", read(later))],
+        rates: [("told", read(rates_told)), ("heard", read(rates_heard)), ("lost", read(rates_lost))],
         moves: read(followed),
         unconfirmed,
     };

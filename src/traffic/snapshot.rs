@@ -121,6 +121,13 @@ impl Snapshot {
         }
     }
 
+    /// The rate limits that machines share.
+    pub fn shared_rates(&self) -> impl Iterator<Item = (u64, &Arc<RateLimit>)> {
+        let of_sites = self.sites.iter().flat_map(SiteRules::all_rates);
+        let all = self.listener_rates.iter().flatten().chain(of_sites);
+        all.filter_map(|rate| Some((rate.shared()?, rate)))
+    }
+
     /// The pool of that name.
     pub fn pool(&self, name: &str) -> Option<&Pool> {
         self.pools.iter().find(|pool| &**pool.name() == name)
@@ -148,7 +155,7 @@ fn listener_before<'a>(listener: &config::Listener, input: &BuildInput<'a>) -> O
 fn listener_rate(listener: &config::Listener, input: &BuildInput<'_>) -> Option<Arc<RateLimit>> {
     let rate = listener.rate.as_ref()?;
     let known = listener_before(listener, input).and_then(|(before, index)| before.listener_rates.get(index)?.as_ref());
-    Some(RateLimit::carried_on(rate, known, input.secrets.tables))
+    Some(RateLimit::carried_on(rate, known, input.secrets.tables, &format!("listener {}", listener.name)))
 }
 
 fn connection_limits(listener: &config::Listener, input: &BuildInput<'_>) -> Arc<ConnectionLimits> {

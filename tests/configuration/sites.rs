@@ -76,9 +76,18 @@ fn who_may_come_and_how_often() {
     assert!(site.explain);
     let client = |ipv4_prefix, ipv6_prefix| RateBy::Client { ipv4_prefix, ipv6_prefix };
     let second = Duration::from_secs(1);
-    let usual = Rate { requests: 10, per: second, burst: 0, delay: false, by: client(32, 64), max_keys: 100_000 };
+    let usual = Rate {
+        requests: 10,
+        per: second,
+        burst: 0,
+        delay: false,
+        by: client(32, 64),
+        max_keys: 100_000,
+        shared: false,
+    };
     assert_eq!(site.rate, Some(usual.clone()));
-    let written = Rate { requests: 5, per: 60 * second, burst: 3, delay: true, by: client(24, 48), max_keys: 9 };
+    let written =
+        Rate { requests: 5, per: 60 * second, burst: 3, delay: true, by: client(24, 48), max_keys: 9, shared: false };
     assert_eq!(
         (&site.routes[0].rate, &site.routes[0].access.allow),
         (&Some(written), &Some(networks(&["10.1.0.0/16"])))

@@ -31,6 +31,8 @@ pub struct Rate {
     /// Most keys that are counted at one time. The key that was unused for the longest time is removed first. Default
     /// 100 000.
     pub max_keys: u32,
+    /// Whether all machines with the same `[shared] servers` count together. Default false.
+    pub shared: bool,
 }
 
 /// Which requests are counted together.

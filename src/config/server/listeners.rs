@@ -23,8 +23,8 @@ pub(crate) struct Binds {
 pub(crate) const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9180);
 const ADMIN_NAME: &str = "[admin]";
 
-/// Reads one listener.
-pub(crate) fn read(section: &Section<'_>, name: Arc<str>, binds: &mut Binds) -> Listener {
+/// Reads one listener. `shares`: there are servers that other machines have, too.
+pub(crate) fn read(section: &Section<'_>, name: Arc<str>, binds: &mut Binds, shares: bool) -> Listener {
     let bind = section.required_parsed("bind", addresses::bind);
     if let Some(bind) = bind {
         binds.take(bind, format!("listener {name:?}"), section);
@@ -62,7 +62,7 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, binds: &mut Binds) -> 
         max_connections: section.optional_integer("max-connections"),
         max_connections_per_client: per_client(section),
         access: access(section),
-        rate: limits::rate(section),
+        rate: limits::rate(section, shares),
         at: section.at(),
     }
 }

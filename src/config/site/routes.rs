@@ -25,6 +25,8 @@ pub(crate) struct RouteContext<'a> {
     pub(crate) listeners: &'a [Listener],
     pub(crate) pools: &'a [Pool],
     pub(crate) pool_names: &'a Names,
+    /// Whether there are servers that other machines have, too.
+    pub(crate) shares: bool,
 }
 
 /// Reads the routes of a site. All other parts of the site were read before.
@@ -80,7 +82,7 @@ fn one(
     let route = Route {
         name: name(section, index, taken),
         access: limits::access(section),
-        rate: limits::rate(section),
+        rate: limits::rate(section, context.shares),
         timeouts: timeouts(section, &action, context.pools),
         max_body: section.optional_size("max-body"),
         non_idempotent: section.flag("non-idempotent"),

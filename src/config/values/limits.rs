@@ -30,8 +30,8 @@ fn networks(section: &Section<'_>, key: &'static str) -> Option<Vec<IpNet>> {
     Some(section.texts(key)?.iter().filter_map(|text| text.parsed(addresses::network)).collect())
 }
 
-/// Reads the section's `rate` table.
-pub(crate) fn rate(section: &Section<'_>) -> Option<Rate> {
+/// Reads the section's `rate` table. `shares`: there are servers that other machines have, too.
+pub(crate) fn rate(section: &Section<'_>, shares: bool) -> Option<Rate> {
     let section = section.section("rate", "site.rate")?;
     let requests = section.required_integer("requests");
     let burst = section.integer("burst");
@@ -40,6 +40,11 @@ pub(crate) fn rate(section: &Section<'_>) -> Option<Rate> {
         let what = "excess = \"delay\" has no effect without a burst: nothing may wait";
         section.refuse("excess", what, "write burst = 20, or leave it out");
     }
+    let shared = section.flag("shared");
+    if shared && !shares {
+        let what = "shared: there are no servers to share it by, so each machine would count for itself";
+        section.refuse("shared", what, "write servers in [shared], or leave it out");
+    }
     Some(Rate {
         requests: requests.unwrap_or(1),
         per: section.duration("per"),
@@ -47,6 +52,7 @@ pub(crate) fn rate(section: &Section<'_>) -> Option<Rate> {
         delay,
         by: rate_by(&section),
         max_keys: section.integer("max-keys"),
+        shared,
     })
 }
 

@@ -39,4 +39,8 @@ pub(crate) struct Counts {
     /// Records that were not believed.
     pub(crate) foreign: AtomicU64,
     pub(crate) later: AtomicU64,
+    /// Requests under rates in common: told to others, heard from others, and those that nobody was told of.
+    pub(crate) rates_told: AtomicU64,
+    pub(crate) rates_heard: AtomicU64,
+    pub(crate) rates_lost: AtomicU64,
 }

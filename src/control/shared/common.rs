@@ -9,6 +9,7 @@ use tokio_rustls::TlsConnector;
 use super::board::Counts;
 use super::clock::{HybridClock, Version};
 use super::places::Places;
+use super::rates::Rates;
 use super::record::{NoRecord, Record, Seal};
 use super::server::Server;
 use super::table;
@@ -30,12 +31,17 @@ pub(super) struct Common {
     pub(super) counts: Arc<Counts>,
     /// A number that no other process has.
     pub(super) process: u64,
+    pub(super) rates: Rates,
     /// Held while orders of other machines are carried out.
     pub(super) following: Arc<tokio::sync::Mutex<()>>,
 }
 
 pub(super) fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Relaxed);
+    count_more(counter, 1);
+}
+
+pub(super) fn count_more(counter: &AtomicU64, more: u64) {
+    counter.fetch_add(more, Relaxed);
 }
 
 impl Common {

@@ -2,8 +2,8 @@
 //! servers keep for all.
 //!
 //! The table here stays what requests ask. Whatever is bound is told to every server (`writing`, through the `queue` of each); a request
-//! whose session is not known here asks them all (`asking`); what another machine moved comes by a stream (`moves`); and `feeding` keeps
-//! alive what is used, and fills a server that has lost something. A version (`clock`) decides between two bindings of a session, in the
+//! whose session is not known here asks them all (`asking`); what another machine moved, or let through (`rates`), comes by `streams`; and
+//! `feeding` keeps alive what is used, and fills a server that has lost something. A version (`clock`) decides between two bindings of a session, in the
 //! server itself, so all agree. Requests never depend on a server.
 
 mod asking;
@@ -13,12 +13,13 @@ mod common;
 mod feeding;
 pub(crate) mod keys;
 pub(crate) mod machines;
-mod moves;
 mod orders;
 mod places;
 mod queue;
+mod rates;
 mod record;
 pub(crate) mod server;
+mod streams;
 mod table;
 mod writing;
 
@@ -32,6 +33,7 @@ use self::common::Common;
 use self::feeding::Run;
 use self::machines::said::Machines;
 use self::places::Places;
+use self::rates::Rates;
 use self::record::Seal;
 use self::server::{Connection, Server, in_words, takes_nothing};
 use super::operators::following;
@@ -121,10 +123,14 @@ impl Sharing {
             servers,
             counts: Arc::clone(&control.shared_board.counts),
             process: process(),
+            rates: Rates::new(),
             following: Arc::default(),
         });
-        let mut tasks =
-            vec![tokio::spawn(writing::listen(Arc::clone(&common))), tokio::spawn(asking::answer(Arc::clone(&common)))];
+        let mut tasks = vec![
+            tokio::spawn(writing::listen(Arc::clone(&common))),
+            tokio::spawn(asking::answer(Arc::clone(&common))),
+            tokio::spawn(rates::say(Arc::clone(&common))),
+        ];
         let each = common.servers.iter().map(|server| tokio::spawn(keep(Arc::clone(&common), Arc::clone(server))));
         tasks.extend(each);
         self.running = Some(Running { common, tasks });
@@ -185,7 +191,7 @@ async fn keep(common: Arc<Common>, server: Arc<Server>) {
 async fn use_it(common: &Common, server: &Server) -> String {
     let patience = common.settings.connect_timeout;
     let open = |patience| Connection::open(&server.name, &common.settings, common.tls.as_ref(), patience);
-    let (main, moves) = match tokio::try_join!(open(patience), open(patience + Duration::from_millis(moves::WAITS))) {
+    let (main, moves) = match tokio::try_join!(open(patience), open(patience + Duration::from_millis(streams::WAITS))) {
         Ok(both) => both,
         Err(why) => return why,
     };
@@ -209,7 +215,8 @@ async fn use_it(common: &Common, server: &Server) -> String {
     common.becomes(server, fault.as_deref());
     tokio::select! {
         why = writing::tell(common, server, link.clone(), &script) => why,
-        why = moves::follow(common, server, moved) => why,
+        why = streams::follow(common, server, moved) => why,
+        why = rates::tell(common, link.clone()) => why,
         why = feeding::beat(common, server, link.clone(), &run) => why,
         why = feeding::feed(common, server, link.clone(), (&script, &run)) => why,
     }

@@ -43,6 +43,11 @@ impl Places {
         format!("{}:orders", self.0)
     }
 
+    /// The stream of what passed under rates that machines share.
+    pub(super) fn rates(&self) -> String {
+        format!("{}:rates", self.0)
+    }
+
     /// Where it is tried whether the server can be used.
     pub(super) fn trial(&self) -> String {
         format!("{}:trial", self.0)

@@ -290,6 +290,12 @@ pub const DEFINITIONS: &[Definition] = &[
         "Sessions that another machine moved to another node, and this one after it. Only with [shared] servers",
     ),
     (
+        "weir_shared_rate_requests_total",
+        "counter",
+        "result",
+        "Requests under rates with shared = true; result is told (passed here, and the servers were told), heard (passed at another machine, and counted here) or lost (passed here, and nobody was told: too many clients at once, or no server could be used)",
+    ),
+    (
         "weir_shared_records_refused_total",
         "counter",
         "reason",

@@ -468,8 +468,15 @@ mod tests {
     fn what_is_limited_is_not_reached_by_a_doubtful_path() {
         let mut routes = to_pools(&["/login", "/office", "/open"]);
         let by = RateBy::Header("x".into());
-        routes[0].rate =
-            Some(Rate { requests: 1, per: std::time::Duration::ZERO, burst: 0, delay: false, by, max_keys: 1 });
+        routes[0].rate = Some(Rate {
+            requests: 1,
+            per: std::time::Duration::ZERO,
+            burst: 0,
+            delay: false,
+            by,
+            max_keys: 1,
+            shared: false,
+        });
         routes[1].access.allow = Some(Vec::new());
         let routes = Routes::new(&routes, None);
         for (path, expected) in [

@@ -50,8 +50,9 @@ pub struct Rules {
 impl SiteRules {
     /// Prepares the rules of a site. Rate counters of `before` are kept if the rate is the same.
     pub fn new(site: &config::Site, before: Option<&Self>, secret: [u8; 16]) -> Self {
-        let rate = |rate: &Option<config::Rate>, known: Option<&Rules>| {
-            Some(RateLimit::carried_on(rate.as_ref()?, known.and_then(|rules| rules.rate.as_ref()), secret))
+        let rate = |rate: &Option<config::Rate>, known: Option<&Rules>, route: &str| {
+            let place = format!("site {} route {route}", site.name);
+            Some(RateLimit::carried_on(rate.as_ref()?, known.and_then(|rules| rules.rate.as_ref()), secret, &place))
         };
         let asks_who = |access: &Access, rate: &Option<config::Rate>| *access != Access::default() || rate.is_some();
         let site_asks_who = asks_who(&site.access, &site.rate);
@@ -62,7 +63,7 @@ impl SiteRules {
                 action: route.action.clone(),
                 path_change: path_change(route),
                 access: route.access.clone(),
-                rate: rate(&route.rate, known),
+                rate: rate(&route.rate, known, &route.name),
                 asks_who: site_asks_who || asks_who(&route.access, &route.rate),
                 timeouts: route.timeouts,
                 max_body: route.max_body.map_or(site.max_body, |most| (most > 0).then_some(most)),
@@ -80,7 +81,7 @@ impl SiteRules {
                 action: site.pool.map_or(Action::Deny, Action::Pool),
                 path_change: None,
                 access: site.access.clone(),
-                rate: rate(&site.rate, before.map(|before| &before.own)),
+                rate: rate(&site.rate, before.map(|before| &before.own), ""),
                 asks_who: site_asks_who,
                 timeouts: RouteTimeouts::default(),
                 max_body: site.max_body,
@@ -122,6 +123,11 @@ impl SiteRules {
     /// Whether the client's address is needed.
     pub fn ask_who(&self, route: Option<usize>) -> bool {
         self.of(route).asks_who
+    }
+
+    /// All rate limits of the site.
+    pub fn all_rates(&self) -> impl Iterator<Item = &Arc<RateLimit>> {
+        self.by_route.iter().chain([&self.own]).filter_map(|rules| rules.rate.as_ref())
     }
 
     /// The rate limits that apply: the site's, then the route's.

@@ -317,6 +317,7 @@ pub(super) static REFERENCE: &[Key] = &[
     key("site.rate", "ipv4-prefix", Form::Integer(8, 32), "`32`", "with `by = \"client\"`: how many leading bits of an IPv4 address make one client"),
     key("site.rate", "ipv6-prefix", Form::Integer(16, 128), "`64`", "with `by = \"client\"`: how many leading bits of an IPv6 address make one client"),
     key("site.rate", "max-keys", Form::Integer(1, 10_000_000), "`100000`", "most clients that are counted at once; the one that was quiet longest is forgotten first"),
+    key("site.rate", "shared", Form::Flag, "`false`", "`true`: all machines with the same `[shared] servers` count together. What passed at one counts at the others some tenths of a second later; while no server can be used, each counts for itself"),
 
     key("site.request-headers", "set", Form::Table(false), "none", "names and values; each replaces all lines of that name. `$client`, `$host`, `$scheme`, `$port` and `$request-id` stand for the request's"),
     key("site.request-headers", "remove", Form::List("header names"), "`[]`", "names of fields to remove"),

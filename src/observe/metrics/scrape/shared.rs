@@ -12,6 +12,8 @@ pub struct SharedNumbers {
     pub lookups: [(&'static str, u64); 4],
     /// Records that were not believed, by reason.
     pub refused: [(&'static str, u64); 2],
+    /// Requests under rates in common, by what became of them.
+    pub rates: [(&'static str, u64); 3],
     /// Sessions that another machine moved.
     pub moves: u64,
     /// Answers that waited in vain.
@@ -36,6 +38,7 @@ pub struct SharedServerNumbers {
 pub(crate) struct Shared {
     lookups: IntCounterVec,
     moves: IntCounterVec,
+    rates: IntCounterVec,
     refused: IntCounterVec,
     lag: GaugeVec,
     up: IntGaugeVec,
@@ -54,6 +57,7 @@ impl Shared {
         Self {
             lookups: counter("weir_shared_lookups_total"),
             moves: counter("weir_shared_moves_total"),
+            rates: counter("weir_shared_rate_requests_total"),
             refused: counter("weir_shared_records_refused_total"),
             lag: fraction("weir_shared_server_lag_seconds"),
             up: gauge("weir_shared_server_up"),
@@ -65,12 +69,12 @@ impl Shared {
 
     /// `None`: there are no servers, and no series.
     pub(crate) fn set(&self, numbers: Option<&SharedNumbers>) {
-        let Self { lookups, moves, refused, lag, up, told, waiting, unconfirmed } = self;
-        [lookups, moves, refused, told, unconfirmed].into_iter().for_each(IntCounterVec::reset);
+        let Self { lookups, moves, rates, refused, lag, up, told, waiting, unconfirmed } = self;
+        [lookups, moves, rates, refused, told, unconfirmed].into_iter().for_each(IntCounterVec::reset);
         [up, waiting].into_iter().for_each(IntGaugeVec::reset);
         lag.reset();
         let Some(numbers) = numbers else { return };
-        for (vec, counts) in [(lookups, &numbers.lookups[..]), (refused, &numbers.refused)] {
+        for (vec, counts) in [(lookups, &numbers.lookups[..]), (refused, &numbers.refused), (rates, &numbers.rates)] {
             counts.iter().for_each(|(word, count)| vec.with_label_values(&[word]).inc_by(*count));
         }
         moves.with_label_values::<&str>(&[]).inc_by(numbers.moves);

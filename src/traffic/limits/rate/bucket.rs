@@ -77,6 +77,13 @@ impl Bucket {
             RateDecision::Pass
         }
     }
+
+    /// Counts requests that passed elsewhere. The level may be higher than one machine would let it come: until it has drained, nobody
+    /// passes anywhere, so all machines together let through what the rate says.
+    pub(super) fn charge(&mut self, requests: u32, terms: &RateTerms, now: Tick) {
+        let level = terms.left(self, now).saturating_add(terms.cost.saturating_mul(requests.into()));
+        *self = Self { level, at: self.at.max(now) };
+    }
 }
 
 #[cfg(test)]
@@ -88,7 +95,7 @@ mod tests {
 
     fn rate(requests: u32, per: Duration, burst: u32, delay: bool) -> Rate {
         let by = RateBy::Client { ipv4_prefix: 32, ipv6_prefix: 64 };
-        Rate { requests, per, burst, delay, by, max_keys: 10 }
+        Rate { requests, per, burst, delay, by, max_keys: 10, shared: false }
     }
 
     fn after(retry_after: u32) -> RateDecision {

@@ -26,7 +26,12 @@ pub(super) struct Shard {
     oldest: u32,
     free: u32,
     capacity: u32,
+    /// What passed since it was taken last, where other machines are told of it.
+    passed: Option<Passed>,
 }
+
+/// How many requests passed, by key.
+type Passed = HashMap<HashedKey, u32, BuildHasherDefault<NoHash>>;
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -39,14 +44,26 @@ struct Entry {
 /// Marks the end of a list.
 const NONE: u32 = u32::MAX;
 
+/// The most keys of which it is noted what passed. It is taken every tenth of a second.
+const MOST_PASSED: usize = 4096;
+
 /// Empty buckets that each new key removes. More than one, so that the table shrinks to the keys in use.
 const CLEARED: usize = 2;
 
 impl Shard {
-    /// Room for at least one.
-    pub(super) fn new(capacity: u32) -> Self {
+    /// Room for at least one. `notes_passed`: what passes is noted, for others to be told.
+    pub(super) fn new(capacity: u32, notes_passed: bool) -> Self {
         let capacity = capacity.clamp(1, NONE - 1);
-        Self { entries: Vec::new(), slots: HashMap::default(), newest: NONE, oldest: NONE, free: NONE, capacity }
+        let passed = notes_passed.then(Passed::default);
+        Self {
+            entries: Vec::new(),
+            slots: HashMap::default(),
+            newest: NONE,
+            oldest: NONE,
+            free: NONE,
+            capacity,
+            passed,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -55,6 +72,28 @@ impl Shard {
 
     /// Counts one request.
     pub(super) fn ask(&mut self, who: HashedKey, terms: &RateTerms, now: Tick) -> RateDecision {
+        let decision = self.used(who, terms, now).ask(terms, now);
+        if let Some(passed) = &mut self.passed
+            && !matches!(decision, RateDecision::Refuse { .. })
+            && (passed.len() < MOST_PASSED || passed.contains_key(&who))
+        {
+            *passed.entry(who).or_default() += 1;
+        }
+        decision
+    }
+
+    /// Counts requests that passed elsewhere.
+    pub(super) fn charge(&mut self, who: HashedKey, requests: u32, terms: &RateTerms, now: Tick) {
+        self.used(who, terms, now).charge(requests, terms, now);
+    }
+
+    /// What passed since the last call.
+    pub(super) fn take_passed(&mut self) -> impl Iterator<Item = (HashedKey, u32)> + use<> {
+        self.passed.as_mut().map(std::mem::take).into_iter().flatten()
+    }
+
+    /// The bucket of a key, which is the one used last now.
+    fn used(&mut self, who: HashedKey, terms: &RateTerms, now: Tick) -> &mut Bucket {
         let slot = match self.slots.get(&who) {
             Some(slot) => *slot,
             None => self.add(who, terms, now),
@@ -63,7 +102,7 @@ impl Shard {
             self.unlink(slot);
             self.link_newest(slot);
         }
-        self.entries[slot as usize].bucket.ask(terms, now)
+        &mut self.entries[slot as usize].bucket
     }
 
     /// Adds a key that is not in the table; returns its slot.
@@ -137,6 +176,16 @@ impl HashedKey {
         Self { high: hash.h1, low: hash.h2 }
     }
 
+    /// One that another machine told.
+    pub(super) const fn from_number(number: u128) -> Self {
+        Self { high: (number >> 64) as u64, low: number as u64 }
+    }
+
+    /// As other machines are told.
+    pub(super) fn number(self) -> u128 {
+        u128::from(self.high) << 64 | u128::from(self.low)
+    }
+
     /// Its part out of `parts`, a power of two.
     pub(super) const fn part(self, parts: usize) -> usize {
         self.high as usize & (parts - 1)
@@ -180,7 +229,7 @@ mod tests {
 
     fn terms(per: Duration) -> RateTerms {
         let by = RateBy::Client { ipv4_prefix: 32, ipv6_prefix: 64 };
-        RateTerms::of(&Rate { requests: 1, per, burst: 0, delay: false, by, max_keys: 1 })
+        RateTerms::of(&Rate { requests: 1, per, burst: 0, delay: false, by, max_keys: 1, shared: false })
     }
 
     fn who(number: u64) -> HashedKey {
@@ -206,7 +255,7 @@ mod tests {
 
     #[test]
     fn the_longest_quiet_is_forgotten_first() {
-        let (mut shard, terms) = (Shard::new(100), terms(Duration::from_secs(3600)));
+        let (mut shard, terms) = (Shard::new(100, false), terms(Duration::from_secs(3600)));
         let mut naive: Vec<u64> = Vec::new();
         let mut chance = 0x9E37_79B9_97F4_A7C1_u64;
         for step in 0..20_000 {
@@ -228,7 +277,7 @@ mod tests {
 
     #[test]
     fn who_counts_for_nothing_any_more_makes_room() {
-        let (mut shard, terms) = (Shard::new(1000), terms(Duration::from_secs(1)));
+        let (mut shard, terms) = (Shard::new(1000, false), terms(Duration::from_secs(1)));
         for number in 0..1000 {
             shard.ask(who(number), &terms, Tick::START);
         }
