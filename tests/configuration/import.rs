@@ -664,6 +664,11 @@ fn what_nginx_refuses_and_what_it_does_before_a_location_is_told() {
     let rows = [
         (zone("location /a/ { limit_req zone=z; proxy_pass http://10.0.0.3; }"), ZONE, Class::Same),
         (
+            format!("{ZONE} sync; {}", site("location / { limit_req zone=z; proxy_pass http://10.0.0.3; }")),
+            &format!("{ZONE} sync"),
+            Class::Wider,
+        ),
+        (
             zone(
                 "location /a/ { limit_req zone=z; proxy_pass http://10.0.0.3; } location /b/ { limit_req zone=z; proxy_pass http://10.0.0.3; }",
             ),

@@ -105,6 +105,7 @@ fn places(piece: &str) -> Vec<String> {
         format!(
             "[shared]\nsecret = \"shared.secret\"\nservers = [\"10.0.0.11\"]\n[shared.tls]\nverify = \"none\"\n{piece}\n{rest}"
         ),
+        format!("[shared]\nsecret = \"shared.secret\"\nservers = [\"10.0.0.11\"]\n{rest}{named}{to}{piece}"),
         format!("{rest}{piece}"),
         format!("{rest}{pool}{piece}"),
         format!("{rest}{bare}{piece}"),

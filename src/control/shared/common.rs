@@ -9,7 +9,7 @@ use tokio_rustls::TlsConnector;
 use super::board::Counts;
 use super::clock::{HybridClock, Version};
 use super::places::Places;
-use super::rates::Rates;
+use super::rates::passed::Rates;
 use super::record::{NoRecord, Record, Seal};
 use super::server::Server;
 use super::table;

@@ -33,7 +33,7 @@ use self::common::Common;
 use self::feeding::Run;
 use self::machines::said::Machines;
 use self::places::Places;
-use self::rates::Rates;
+use self::rates::passed::Rates;
 use self::record::Seal;
 use self::server::{Connection, Server, in_words, takes_nothing};
 use super::operators::following;

@@ -24,7 +24,12 @@ impl<'a> Zones<'a> {
     pub(crate) fn of(http: &Scope<'a>, verdicts: &Verdicts) -> Self {
         let mut all = BTreeMap::new();
         for one in http.own("limit_req_zone") {
-            verdicts.say(one, Same, "rate", "");
+            if one.words.iter().any(|word| word == "sync") {
+                let note = "each machine counts for itself, so more get through: write shared = true, with servers in [shared]";
+                verdicts.say(one, Wider, "rate", note);
+            } else {
+                verdicts.say(one, Same, "rate", "");
+            }
             let zone = one.words.iter().find_map(|word| word.strip_prefix("zone="));
             let name = zone.and_then(|zone| zone.split(':').next()).unwrap_or_default();
             if all.insert(name, one).is_some() {
