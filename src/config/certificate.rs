@@ -415,6 +415,18 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_revoked_certificates_may_be_larger_than_any_certificate() {
+        let room = Room::new();
+        // A list of one entry, and so much before it that people may read.
+        let list = b"-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n";
+        room.write("large.crl", &[vec![b'#'; 20 << 20], b"\n".to_vec(), list.to_vec()].concat());
+        assert_eq!(revocation_lists(&room.path("large.crl")).unwrap().len(), 1);
+        fs::File::create(room.path("endless.crl")).unwrap().set_len((64 << 20) + 1).unwrap();
+        let refused = revocation_lists(&room.path("endless.crl")).unwrap_err();
+        assert!(refused.what.contains("larger than 64 MiB"), "{refused:?}");
+    }
+
+    #[test]
     fn what_works_but_should_be_known_is_a_warning() {
         let room = Room::new();
         let now = SystemTime::now();

@@ -14,7 +14,7 @@ use crate::config::regular;
 
 /// Every certificate of the file, in order, at least one. `wanted` names them in error texts.
 pub(super) fn certificates(file: &Path, wanted: &str) -> Result<Vec<CertificateDer<'static>>, Finding> {
-    let text = read(file, wanted)?;
+    let text = read(file, wanted, LARGEST_FILE)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let found = found.map_err(|error| damaged(file, &error))?;
     if found.is_empty() { Err(no_certificate(file, wanted, &text)) } else { Ok(found) }
@@ -25,7 +25,7 @@ pub(super) fn certificates(file: &Path, wanted: &str) -> Result<Vec<CertificateD
 /// # Errors
 /// The finding names the file.
 pub fn revocation_lists(file: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Finding> {
-    let text = read(file, "list of revoked certificates")?;
+    let text = read(file, "list of revoked certificates", LARGEST_LIST)?;
     let found: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(&text).collect();
     let found = found.map_err(|error| damaged(file, &error))?;
     if found.is_empty() {
@@ -37,7 +37,7 @@ pub fn revocation_lists(file: &Path) -> Result<Vec<CertificateRevocationListDer<
 
 /// The private key of the file. A file with several keys is refused, because it is not clear which one to use.
 pub(super) fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, Finding> {
-    let text = read(file, "private key")?;
+    let text = read(file, "private key", LARGEST_FILE)?;
     let labels: Vec<_> = labels(&text).into_iter().filter(|label| label.ends_with("PRIVATE KEY")).collect();
     match labels.as_slice() {
         [] => Err(no_key(file, &text)),
@@ -52,7 +52,8 @@ pub(super) fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, Finding
 
 /// Whether the file has a private key in addition to its certificates.
 pub(super) fn holds_key(file: &Path) -> bool {
-    read(file, "certificate").is_ok_and(|text| labels(&text).iter().any(|label| label.ends_with("PRIVATE KEY")))
+    read(file, "certificate", LARGEST_FILE)
+        .is_ok_and(|text| labels(&text).iter().any(|label| label.ends_with("PRIVATE KEY")))
 }
 
 fn one_key(file: &Path, text: &[u8], label: &str) -> Result<PrivateKeyDer<'static>, Finding> {
@@ -71,8 +72,8 @@ fn one_key(file: &Path, text: &[u8], label: &str) -> Result<PrivateKeyDer<'stati
     PrivateKeyDer::from_pem_slice(text).map_err(|error| damaged(file, &error))
 }
 
-fn read(file: &Path, wanted: &str) -> Result<Vec<u8>, Finding> {
-    let text = regular::read(file, LARGEST_FILE).map_err(|error| unreadable(file, wanted, &error))?;
+fn read(file: &Path, wanted: &str, most: u64) -> Result<Vec<u8>, Finding> {
+    let text = regular::read(file, most).map_err(|error| unreadable(file, wanted, &error))?;
     if text.iter().all(u8::is_ascii_whitespace) {
         return Err(Finding::fatal(file, "the file is empty", format!("it must hold a {wanted} in PEM")));
     }
@@ -193,3 +194,6 @@ fn labels(text: &[u8]) -> Vec<String> {
 
 /// Four times the size of a bundle with all public CAs.
 pub(crate) const LARGEST_FILE: u64 = 4 << 20;
+
+/// A million revoked certificates and more.
+const LARGEST_LIST: u64 = 64 << 20;

@@ -293,7 +293,7 @@ pub(super) static REFERENCE: &[Key] = &[
 
     key("site.client-auth", "ca", Form::Text("PEM file"), REQUIRED, "the CAs whose client certificates are believed"),
     key("site.client-auth", "mode", Form::Choice(choices::ClientAuthMode::VARIANTS), "`\"required\"`", "whether a client must show one; one that is not believed is refused either way, with 400 and the reason"),
-    key("site.client-auth", "crl", Form::Text("PEM file"), "none", "lists of the certificates that the CAs have taken back; one whose CA has no list here is refused then. A list is used beyond its next update"),
+    key("site.client-auth", "crl", Form::Text("PEM file"), "none", "lists of the certificates that the CAs have taken back, 64 MiB at most; one whose CA has no list here is refused then. A list is used beyond its next update"),
     key("site.client-auth", "header", Form::Text("header name"), "`\"X-WSO2-CLIENT-CERTIFICATE\"`", "the field in which nodes get the certificate; taken out of what clients send, to every site"),
     key("site.client-auth", "form", Form::Choice(choices::CertificateForm::VARIANTS), "`\"pem-urlencoded\"`", "how it is written there"),
     key("site.client-auth", "subject-header", Form::Text("header name"), "none", "a field for its subject, as in RFC 4514; taken out of what clients send too, as the next two"),
