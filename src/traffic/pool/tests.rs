@@ -185,6 +185,15 @@ fn a_pool_that_moves_no_sessions_says_so() {
 }
 
 #[test]
+fn nobody_waits_for_a_full_node_that_takes_nobody_new() {
+    let pool = pool(1, |pool| pool.members[0].max_requests = Some(1));
+    let _held = ask(&pool, None, &[], 1);
+    assert_eq!(got(&pool, None, &[], 1), "full");
+    pool.members[0].state.set_operator(Operator::Maintenance, at(1));
+    assert_eq!(got(&pool, None, &[], 1), "nobody");
+}
+
+#[test]
 fn a_backup_serves_when_no_other_can() {
     let pool = pool(3, |pool| {
         pool.members[2].backup = true;

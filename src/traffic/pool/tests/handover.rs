@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{at, follow, sticky};
 use crate::config::Queue;
 use crate::traffic::affinity::sessions::BindKind;
+use crate::traffic::generations;
 use crate::traffic::pool::member::{AcceptedNodes, NodePermit};
 use crate::traffic::pool::state::{Duty, Fault, State};
 use crate::traffic::pool::*;
@@ -50,6 +51,23 @@ fn a_reload_keeps_states_places_and_numbers() {
     let flying = |pool: &Pool| pool.members.iter().map(|member| member.load.in_flight()).sum::<u32>();
     drop(held);
     assert_eq!(flying(old) + flying(new), 0);
+}
+
+#[test]
+fn a_generation_is_kept_for_who_waits_there_alone() {
+    let first = follow(None, 1, one_place_each);
+    let held = take(&first, 0);
+    assert!(!generations::has_waiters(&first));
+    let called = waiter(&first);
+    generations::mark_superseded([&first].into_iter());
+    assert!(generations::has_waiters(&first) && !first.pools[0].is_superseded());
+    let second = follow(Some(&first), 1, one_place_each);
+    generations::mark_superseded([&second, &first].into_iter());
+    assert!(first.pools[0].is_superseded(), "the newest manages the pool");
+    assert!(!generations::has_waiters(&first) && generations::has_waiters(&second), "and wakes who waits");
+    drop(held);
+    assert_eq!(called.load(Ordering::Relaxed), 1);
+    assert!(!generations::has_waiters(&second));
 }
 
 #[test]
