@@ -1,5 +1,6 @@
 //! What everything has at hand that speaks to the servers.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
@@ -12,7 +13,7 @@ use super::places::Places;
 use super::rates::passed::Rates;
 use super::record::{NoRecord, Record, Seal};
 use super::server::Server;
-use super::table;
+use super::table::{self, Living};
 use crate::config::Stores;
 use crate::control::state::Control;
 use crate::proxy::worker::sharing::SessionPlace;
@@ -92,10 +93,22 @@ impl Common {
 
     /// Follows what another machine bound later than this one.
     pub(super) fn follow(&self, place: &SessionPlace, record: &Record) {
-        let is_late = self.servers.iter().any(|server| server.queue.has_as_late(place, record.version));
-        if !is_late && table::follow(&self.control, place, record) {
+        let waiting = self.servers.iter().filter_map(|server| server.queue.waiting(place)).max();
+        let is_older = match waiting.map(|own| own.cmp(&record.version)) {
+            Some(Ordering::Greater) => true,
+            Some(Ordering::Equal) => self.own_holds(place, record),
+            Some(Ordering::Less) | None => false,
+        };
+        if !is_older && table::follow(&self.control, place, record) {
             count(&self.counts.followed);
         }
+    }
+
+    /// Whether the servers will keep what was bound here, of two bindings with one version.
+    fn own_holds(&self, place: &SessionPlace, record: &Record) -> bool {
+        let Some(Living { node, home, .. }) = table::living(&self.control, place) else { return false };
+        let (own, key) = (Record { version: record.version, node, home }, self.places.session(place));
+        own.rank(&key, self.seal) > record.rank(&key, self.seal)
     }
 
     /// How many servers can be used, and whether requests may wait for one.

@@ -117,9 +117,9 @@ impl Queue {
         std::mem::take(&mut self.inner.lock().overflowed)
     }
 
-    /// Whether something as late as this, or later, waits to be told of the session. The server then says what holds.
-    pub(super) fn has_as_late(&self, place: &SessionPlace, version: Version) -> bool {
-        self.inner.lock().updates.get(place).is_some_and(|update| update.version >= version)
+    /// The version of what waits to be told of the session.
+    pub(super) fn waiting(&self, place: &SessionPlace) -> Option<Version> {
+        self.inner.lock().updates.get(place).map(|update| update.version)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -190,8 +190,8 @@ mod tests {
         for (version, moved) in [(5, false), (7, true), (6, false)] {
             queue.add(&place(1), update(version, moved));
         }
-        assert!(queue.has_as_late(&place(1), Version::from_number(7)));
-        assert!(!queue.has_as_late(&place(1), Version::from_number(8)));
+        assert_eq!(queue.waiting(&place(1)), Some(Version::from_number(7)));
+        assert_eq!(queue.waiting(&place(2)), None);
         let batch = queue.next().await;
         assert_eq!(*batch.updates, [(place(1), update(7, true))]);
         // While it was told, it was bound again, and then the connection was lost.

@@ -40,7 +40,16 @@ const LONGEST: usize = 1024;
 impl Record {
     /// `place` is the key that it stands under.
     pub(super) fn to_text(&self, place: &str, seal: Seal) -> String {
-        seal.sealed(place, &format!("{FORM}{:020}|{}|{}", self.version.number(), self.node, self.home))
+        seal.sealed(place, &self.told())
+    }
+
+    /// Of two records with one version the servers keep the one with the higher rank.
+    pub(super) fn rank(&self, place: &str, seal: Seal) -> u128 {
+        seal.of(place, &self.told())
+    }
+
+    fn told(&self) -> String {
+        format!("{FORM}{:020}|{}|{}", self.version.number(), self.node, self.home)
     }
 
     /// Reads what stands under this key.
@@ -96,6 +105,14 @@ mod tests {
         assert_eq!(Record::of_text(text.as_bytes(), PLACE, SEAL), Ok(record()));
         assert_eq!(Record::of_text(text.as_bytes(), "weir:session:esb:00fe", SEAL), Err(NoRecord::Foreign));
         assert_eq!(Record::of_text(text.as_bytes(), PLACE, Seal([8; 16])), Err(NoRecord::Foreign));
+    }
+
+    #[test]
+    fn the_rank_is_what_the_servers_compare() {
+        let (one, two) = (record(), Record { node: "worker2".into(), ..record() });
+        let last = |record: &Record| record.to_text(PLACE, SEAL).split_off(record.to_text(PLACE, SEAL).len() - 32);
+        assert_ne!(one.rank(PLACE, SEAL), two.rank(PLACE, SEAL));
+        assert_eq!(one.rank(PLACE, SEAL) > two.rank(PLACE, SEAL), last(&one) > last(&two));
     }
 
     #[test]
