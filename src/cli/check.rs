@@ -138,7 +138,10 @@ fn to_pool(config: &Config, site: &Site) -> String {
 fn site_settings(site: &Site) -> Vec<String> {
     let access = site.access.allow.as_ref().map(|allow| format!("allows {}", networks(allow)));
     let denied = (!site.access.deny.is_empty()).then(|| format!("denies {}", networks(&site.access.deny)));
-    let rate = site.rate.as_ref().map(|rate| format!("{} requests in {}", rate.requests, span(rate.per)));
+    let rate = site.rate.as_ref().map(|rate| {
+        let together = if rate.shared { ", all machines together" } else { "" };
+        format!("{} requests in {}{together}", rate.requests, span(rate.per))
+    });
     [access, denied, rate].into_iter().flatten().collect()
 }
 
