@@ -55,8 +55,11 @@ class Machine(machines.Machine):
 
     well = "/well"
 
-    def configure(self, shared='confirm = "50ms"', idle="10m", servers='["10.78.0.11", "10.78.0.12:6379"]'):
+    limits = 'confirm = "50ms"'
+
+    def configure(self, shared=None, idle="10m", servers='["10.78.0.11", "10.78.0.12:6379"]'):
         """`servers`: none, and nothing is shared."""
+        shared = self.limits if shared is None else shared
         name = "" if "name = " in shared else f"name = \"{self.name}\"\n"
         shared = f"servers = {servers}\n{name}{shared}" if servers else ""
         text = CONFIGURATION.format(work=self.work, bind=self.bind, nodes=node_tables(), shared=shared, idle=idle, well=self.well)
