@@ -185,6 +185,16 @@ fn a_pool_that_moves_no_sessions_says_so() {
 }
 
 #[test]
+fn pools_and_nodes_are_found_by_their_names_and_routes() {
+    let generation = follow(None, 2, |_| {});
+    assert!(generation.pool("other").is_none());
+    let pool = generation.pool("app").expect("its name");
+    assert_eq!(pool.routed(b"0F3A.n1"), Some(pool.members[1].number));
+    assert_eq!(pool.routed(b"0F3A.n7"), None);
+    assert!(pool.has_active(at(1)));
+}
+
+#[test]
 fn nobody_waits_for_a_full_node_that_takes_nobody_new() {
     let pool = pool(1, |pool| pool.members[0].max_requests = Some(1));
     let _held = ask(&pool, None, &[], 1);
