@@ -229,10 +229,10 @@ mod tests {
             (b"worker1", 0xb74a_701b_143e_2458),
         ] {
             assert_eq!(key_of(bytes), key, "{bytes:?}: another key moves every client");
-            let hash = Balancer::new(&Balance::Hash(HashOn::Client), balanced([("worker1", 1)].into_iter()));
+            let hash = Balancer::new(&Balance::Hash(HashOn::Client), balanced([("worker1", 1)]));
             assert_eq!(hash.key(bytes), key);
         }
-        let ring = Balancer::new(&Balance::Ring(HashOn::Client), balanced([("worker1", 1)].into_iter()));
+        let ring = Balancer::new(&Balance::Ring(HashOn::Client), balanced([("worker1", 1)]));
         assert_ne!(ring.key(b"192.0.2.7"), ring.key(b"192.0.2.8"), "a ring has its own, and one for each");
     }
 
