@@ -65,8 +65,8 @@ pub(super) async fn exchange(
                 redis::cmd("HDEL").arg(&place).arg(&subject).exec_async(link).await?;
             }
             Ok(order) if order.holds.subject() == subject => match known.get(&subject) {
-                Some(here) if here.beats(&order) => {}
                 Some(here) if *here == order => _ = known.remove(&subject),
+                Some(here) if here.beats(&order) => {}
                 _ => {
                     known.remove(&subject);
                     later.push(order);
