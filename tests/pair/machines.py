@@ -71,23 +71,31 @@ class Machine:
 
     def __init__(self, name, number, binary, work):
         self.name, self.address, self.binary, self.work = name, f"10.78.0.{number}", binary, work / name
-        self.cable = f"to-{name}"
+        self.cable, self.interface = f"to-{name}", "eth0"
+        # The words before a command that runs on this machine.
+        self.prefix = ["ip", "netns", "exec", name]
         self.work.mkdir()
-        run("ip", "netns", "add", name)
-        run("ip", "link", "add", self.cable, "type", "veth", "peer", "name", "eth0", "netns", name)
-        run("ip", "link", "set", self.cable, "master", "switch", "up")
-        self.inside("ip", "addr", "add", f"{self.address}/24", "dev", "eth0")
-        self.inside("ip", "link", "set", "eth0", "up")
-        self.inside("ip", "link", "set", "lo", "up")
         self.file = self.work / "weir.toml"
         self.weir = self.keepalived = None
+        self.plug_in()
+
+    def plug_in(self):
+        run("ip", "netns", "add", self.name)
+        run("ip", "link", "add", self.cable, "type", "veth", "peer", "name", self.interface, "netns", self.name)
+        run("ip", "link", "set", self.cable, "master", "switch", "up")
+        self.inside("ip", "link", "set", "lo", "up")
+        self.address_is_up()
+
+    def address_is_up(self):
+        self.inside("ip", "addr", "add", f"{self.address}/24", "dev", self.interface)
+        self.inside("ip", "link", "set", self.interface, "up")
 
     def inside(self, *words, **more):
-        return run("ip", "netns", "exec", self.name, *words, **more)
+        return run(*self.prefix, *words, **more)
 
     def begin(self, program, *words, environment=None):
         log = open(self.work / f"{program}.log", "ab")
-        words = ["ip", "netns", "exec", self.name, *map(str, words)]
+        words = [*self.prefix, *map(str, words)]
         return subprocess.Popen(words, stdout=log, stderr=log, env={**os.environ, **(environment or {})})
 
     def start_weir(self, environment=None):
@@ -107,25 +115,31 @@ class Machine:
     def cable_is(self, state):
         run("ip", "link", "set", self.cable, state)
 
-    def start_keepalived(self, peer):
+    def keepalived_conf(self, peer):
         conf = self.inside(self.binary, "ha", "keepalived", "--vip", f"{VIP}/24", "--peer", peer.address, "--user", "root")
         # The commands look for the configuration here, and in /etc/weir on a machine.
-        conf = conf.replace(" ready", f" ready --config {self.file}")
+        return conf.replace(" ready", f" ready --config {self.file}")
+
+    def start_keepalived(self, peer):
         file = self.work / "keepalived.conf"
-        file.write_text(conf)
-        said = subprocess.run(["ip", "netns", "exec", self.name, "keepalived", "-t", "-f", str(file)], capture_output=True, text=True)
+        file.write_text(self.keepalived_conf(peer))
+        said = subprocess.run([*self.prefix, "keepalived", "-t", "-f", str(file)], capture_output=True, text=True)
         assert said.returncode == 0 and not said.stderr.strip(), f"keepalived -t: {said.stderr}"
         self.keepalived = self.begin("keepalived", "keepalived", "-n", "-l", "-D", "-f", file,
                                      *(word for what in "prc" for word in (f"-{what}", self.work / f"pid-{what}")))
 
+    def keepalived_said(self):
+        """What keepalived has said since its start."""
+        return (self.work / "keepalived.log").read_text(errors="replace").rpartition("Starting Keepalived")[2]
+
     def is_trusted(self):
         """Whether keepalived has found since its start that Weir is ready, and so gives it its whole priority."""
-        log = (self.work / "keepalived.log").read_text(errors="replace").rpartition("Starting Keepalived")[2]
+        log = self.keepalived_said()
         found = [line for line in log.splitlines() if "VRRP_Script(weir_ready)" in line]
         return bool(found) and "succeeded" in found[-1]
 
     def has_address(self):
-        return f" {VIP}/" in self.inside("ip", "-4", "addr", "show", "dev", "eth0")
+        return f" {VIP}/" in self.inside("ip", "-4", "addr", "show", "dev", self.interface)
 
     def ends(self, *processes):
         for process in (self.weir, self.keepalived, *processes):
