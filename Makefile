@@ -49,7 +49,7 @@ INSTALLED = $(PREFIX)/bin/weir $(UNITDIR)/weir.service $(UNITDIR)/weir-again.ser
 	$(PREFIX)/lib/tmpfiles.d/weir.conf $(SYSCTL) $(addprefix $(MANDIR)/,$(MAN)) $(SYSCONFDIR)/logrotate.d/weir \
 	$(SHAREDIR)/weir.schema.json $(BASHDIR)/weir $(ZSHDIR)/_weir $(FISHDIR)/weir.fish $(addprefix $(SHAREDIR)/,$(CONTRIB)) \
 	$(SYSCONFDIR)/needrestart/conf.d/weir.conf \
-	$(PAGES:%=$(DOCDIR)/%.md) $(RECIPES:%=$(DOCDIR)/recipes/%.md) $(DOCDIR)/performance.svg $(DOCDIR)/CHANGELOG.md $(DOCDIR)/examples/weir.toml $(DOCDIR)/examples/minimal.toml $(DOCDIR)/examples/weir.socket
+	$(PAGES:%=$(DOCDIR)/%.md) $(RECIPES:%=$(DOCDIR)/recipes/%.md) $(DOCDIR)/performance.svg $(DOCDIR)/CHANGELOG.md $(DOCDIR)/examples/weir.toml $(DOCDIR)/examples/minimal.toml $(DOCDIR)/examples/weir.socket $(DOCDIR)/examples/no-capability.conf
 
 .PHONY: help build demo bench soak interleavings simulation generated reproducible test lint cargo-test doc units staged acceptance deb rpm tarball install files uninstall clean
 
@@ -169,7 +169,7 @@ files:
 	install -m 0644 $(PAGES:%=docs/%.md) docs/performance.svg CHANGELOG.md $(DESTDIR)$(DOCDIR)
 	install -m 0644 $(RECIPES:%=docs/recipes/%.md) $(DESTDIR)$(DOCDIR)/recipes
 	install -m 0644 conf/minimal.toml $(DESTDIR)$(DOCDIR)/examples/minimal.toml
-	install -m 0644 systemd/weir.socket $(DESTDIR)$(DOCDIR)/examples/weir.socket
+	install -m 0644 systemd/weir.socket systemd/no-capability.conf $(DESTDIR)$(DOCDIR)/examples
 	@# In the repository certs/ lies beside conf/, on a machine it lies inside /etc/weir. The schema is where this PREFIX is.
 	sed 's|"\.\./certs/|"certs/|g; s|^#:schema file:///usr/|#:schema file://$(PREFIX)/|' conf/weir.toml > $(DESTDIR)$(DOCDIR)/examples/weir.toml
 	chmod 0644 $(DESTDIR)$(DOCDIR)/examples/weir.toml

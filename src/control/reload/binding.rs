@@ -54,7 +54,7 @@ fn bind_advice(error: &io::Error, address: SocketAddr) -> String {
             format!("another process listens there; `ss -ltnp 'sport = :{}'` tells which", address.port())
         }
         io::ErrorKind::PermissionDenied => {
-            "ports below 1024 need CAP_NET_BIND_SERVICE, which weir.service gives; or choose a higher port".to_string()
+            "ports below 1024 need CAP_NET_BIND_SERVICE, which weir.service gives, or a ListenStream= in weir.socket; or choose a higher port".to_string()
         }
         io::ErrorKind::AddrNotAvailable => format!(
             "no interface of this machine has the address {}; where it comes and goes (VRRP), bind 0.0.0.0, or write free-bind = true",
