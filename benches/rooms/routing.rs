@@ -114,6 +114,7 @@ fn route(path: PathPattern) -> Route {
         action: Action::Pool(0),
         access: Access::default(),
         rate: None,
+        client_auth: None,
         timeouts: RouteTimeouts::default(),
         max_body: None,
         non_idempotent: false,

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use self::words::{method, passive, session_in_words};
 use super::question::{ConsideredNode, Explanation, Question};
-use crate::config::{Action, Listener, RateBy, RequestIds, Site};
+use crate::config::{Action, ClientAuth, Listener, RateBy, RequestIds, Site};
 use crate::control::notice::Notice;
 use crate::control::state::Control;
 use crate::proxy::exchange::admission;
@@ -199,12 +199,19 @@ impl Explainer<'_> {
         let settings = &sites[site];
         self.explanation.site = Some(settings.name.to_string());
         let how = if settings.default { "takes this host, or as the default" } else { "takes this host" };
-        let asks = settings.client_auth.as_ref().map_or("", |auth| auth.told());
+        let asks = self.certificate(site, None);
         self.step(format!("site {}: {how}{asks}", settings.name));
         if settings.passthrough {
             return self.pass_through(site, incoming);
         }
         self.find_route(site, incoming)
+    }
+
+    /// What is said of client certificates where these rules hold.
+    fn certificate(&self, site: usize, route: Option<usize>) -> &'static str {
+        let snapshot = &self.generation.snapshot;
+        let asks = snapshot.config.sites.get(site).is_some_and(|site| site.client_auth.is_some());
+        if asks { ClientAuth::told(snapshot.sites[site].of(route).needs_certificate) } else { "" }
     }
 
     /// What becomes of a connection whose TLS is passed through. Its client is the peer, and of the request nothing is seen.
@@ -238,7 +245,9 @@ impl Explainer<'_> {
         let own = rules.of(route);
         if route.is_some() {
             self.explanation.route = Some(own.name.to_string());
-            self.step(format!("route {}: the first that matches", own.name));
+            let asks = self.certificate(site, route);
+            let asks = if asks == self.certificate(site, None) { "" } else { asks };
+            self.step(format!("route {}: the first that matches{asks}", own.name));
         } else {
             self.step("no route matches: the site's own pool".to_owned());
         }

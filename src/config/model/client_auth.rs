@@ -19,18 +19,19 @@ pub struct ClientAuth {
     pub crl: Option<PathBuf>,
     /// What CAs have taken back.
     pub revoked: Vec<CertificateRevocationListDer<'static>>,
-    /// Whether a certificate must be shown.
+    /// Whether a certificate must be shown, where a route says nothing else.
     pub mode: ClientAuthMode,
     /// The fields in which the node is told of it. No client may send one of these names to any site.
     pub fields: Vec<(Arc<str>, FieldValue)>,
 }
 
 impl ClientAuth {
-    /// Of a request, behind the site that it came to.
-    pub fn told(&self) -> &'static str {
-        match self.mode {
-            ClientAuthMode::Required => "; a client certificate must be shown, which is not asked here",
-            ClientAuthMode::Optional => "; a client certificate may be shown, and is judged then",
+    /// Of a request, behind the site or the route that it came to.
+    pub fn told(is_needed: bool) -> &'static str {
+        if is_needed {
+            "; a client certificate must be shown, which is not asked here"
+        } else {
+            "; a client certificate may be shown, and is judged then"
         }
     }
 }

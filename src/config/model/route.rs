@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::edits::Edits;
 use super::limits::{Access, Rate};
+use crate::config::text::choices::ClientAuthMode;
 use crate::config::text::errors::Place;
 
 /// `[[site.route]]`: other rules for some requests of a site. Where it sets nothing, the site's rules apply.
@@ -26,6 +27,8 @@ pub struct Route {
     pub access: Access,
     /// How often it may be used, in addition to the site's rate.
     pub rate: Option<Rate>,
+    /// Replaces the mode of the site's `client-auth`, which is there then.
+    pub client_auth: Option<ClientAuthMode>,
     /// Replace the pool's timeouts.
     pub timeouts: RouteTimeouts,
     /// Replaces the site's limit. `Some(0)`, written as "0", means no limit here.

@@ -10,7 +10,7 @@ use super::limits::{Access, Rate};
 use super::route::{Action, Route};
 use crate::config::certificate::Pair;
 use crate::config::hosts::HostPattern;
-use crate::config::text::choices::{KeyType, LogFormat};
+use crate::config::text::choices::{ClientAuthMode, KeyType, LogFormat};
 use crate::config::text::errors::Place;
 
 /// `[[site]]`: host names on a listener, and where requests for them are sent.
@@ -73,6 +73,17 @@ impl Site {
             _ => None,
         });
         of_routes.chain(self.pool)
+    }
+
+    /// Whether a client must show a certificate for the requests of a route, or for those that no route takes.
+    pub fn needs_certificate(&self, route: Option<&Route>) -> bool {
+        let own = self.client_auth.as_ref().map(|auth| auth.mode);
+        own.is_some() && route.and_then(|route| route.client_auth).or(own) == Some(ClientAuthMode::Required)
+    }
+
+    /// Whether it must for all of them.
+    pub fn always_needs_certificate(&self) -> bool {
+        self.routes.iter().map(Some).chain([None]).all(|route| self.needs_certificate(route))
     }
 
     /// Of its certificates the one that ends first.

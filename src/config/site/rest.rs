@@ -40,6 +40,7 @@ pub(super) fn read(
         rate: None,
         timeouts: RouteTimeouts::default(),
         max_body: None,
+        client_auth: None,
         non_idempotent: false,
         request_headers: site.request_headers.clone(),
         response_headers: site.response_headers.clone(),

@@ -79,10 +79,16 @@ fn one(
     let action = action(section, &origin, site.pool, context);
     refuse_strangers(section, &action);
     let upstream_path = upstream_path(section, path.as_ref());
+    let client_auth = section.choice("client-auth");
+    if client_auth.is_some() && site.client_auth.is_none() && action != Action::Deny {
+        let what = "client-auth: the site asks for no certificate, so nobody shows one";
+        section.refuse("client-auth", what, "write client-auth = { ca = \"…\", mode = \"optional\" } into the site");
+    }
     let route = Route {
         name: name(section, index, taken),
         access: limits::access(section),
         rate: limits::rate(section, context.shares),
+        client_auth,
         timeouts: timeouts(section, &action, context.pools),
         max_body: section.optional_size("max-body"),
         non_idempotent: section.flag("non-idempotent"),
@@ -273,7 +279,11 @@ fn refuse_strangers(section: &Section<'_>, action: &Action) {
     let of_nodes = ["timeouts", "max-body", "non-idempotent", "request-headers", "upstream-path"];
     section.no_effect(&of_nodes, why, "leave it out");
     if *action == Action::Deny {
-        section.no_effect(&["allow-from", "deny-from", "rate"], "on a route that denies everyone", "leave it out");
+        section.no_effect(
+            &["allow-from", "deny-from", "client-auth", "rate"],
+            "on a route that denies everyone",
+            "leave it out",
+        );
     }
 }
 

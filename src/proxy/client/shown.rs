@@ -39,6 +39,11 @@ impl Shown {
         Some(Box::new(Self { site: Arc::clone(&site.name), chain: chain.into(), certificate, judged }))
     }
 
+    /// Whether it is a certificate, and not the word that there is none. Whether it is believed is another question.
+    pub(crate) fn has_any(&self) -> bool {
+        !self.chain.is_empty()
+    }
+
     /// The certificate, for nodes. `None` where it was not believed, or not judged.
     pub(crate) fn certificate(&self) -> Option<&ClientCertificate> {
         self.judged.borrow().as_ref()?.found.ok()?;

@@ -9,6 +9,7 @@ use super::routed::{Routed, Sited};
 use super::target::Target;
 use crate::config::{Action, FixedAnswer, Redirect};
 use crate::proxy::client::shown;
+use crate::proxy::client::shown::Shown;
 use crate::proxy::generation::Generation;
 use crate::proxy::io::memory;
 use crate::traffic::limits::connections::Full;
@@ -136,6 +137,9 @@ impl<'r> Routed<'r> {
         if !may_come(&self.arrived().listener_ref.listener().access, self.arrived().connection.peer().ip()) {
             // Its connection was open already when a reload closed the listener to it.
             return Err(Refusal::Denied.into());
+        }
+        if self.rules().needs_certificate && !self.arrived().connection.shown().is_some_and(Shown::has_any) {
+            return Err(Refusal::CertificateMissing.into());
         }
         if !rules.ask_who(self.route) && of_listener.is_none() {
             return Ok(Admitted { delay: Duration::ZERO, destination: self.destination()? });

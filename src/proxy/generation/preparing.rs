@@ -180,10 +180,14 @@ fn believed(site: &config::Site, before: Option<&Generation>) -> Result<Option<A
     let Some(auth) = &site.client_auth else { return Ok(None) };
     let same = before.and_then(|generation| {
         let sites = &generation.snapshot.config.sites;
-        let index = sites.iter().position(|old| old.name == site.name && old.client_auth.as_ref() == Some(auth))?;
+        let asks_so = |old: &config::Site| {
+            old.client_auth.as_ref() == Some(auth) && old.always_needs_certificate() == site.always_needs_certificate()
+        };
+        let index = sites.iter().position(|old| old.name == site.name && asks_so(old))?;
         generation.sites.get(index)?.believed.clone()
     });
-    same.map_or_else(|| Believed::new(auth, &tls::provider()).map(Arc::new), Ok).map(Some)
+    let new = || Believed::new(auth, site.always_needs_certificate(), &tls::provider());
+    same.map_or_else(|| new().map(Arc::new), Ok).map(Some)
 }
 
 fn node_tls(pool: &config::Pool, before: Option<&Generation>) -> Result<Option<NodeTls>, String> {

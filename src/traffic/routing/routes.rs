@@ -249,6 +249,7 @@ mod tests {
             rate: None,
             timeouts: RouteTimeouts::default(),
             max_body: None,
+            client_auth: None,
             non_idempotent: false,
             request_headers: Edits::default(),
             response_headers: Edits::default(),

@@ -33,6 +33,8 @@ pub struct Rules {
     access: Access,
     /// The rate limit.
     rate: Option<Arc<RateLimit>>,
+    /// Whether a client must show a certificate.
+    pub needs_certificate: bool,
     /// Whether these rules or the site's own need the client's address.
     asks_who: bool,
     /// Deadlines of the route.
@@ -64,6 +66,7 @@ impl SiteRules {
                 path_change: path_change(route),
                 access: route.access.clone(),
                 rate: rate(&route.rate, known, &route.name),
+                needs_certificate: site.needs_certificate(Some(route)),
                 asks_who: site_asks_who || asks_who(&route.access, &route.rate),
                 timeouts: route.timeouts,
                 max_body: route.max_body.map_or(site.max_body, |most| (most > 0).then_some(most)),
@@ -82,6 +85,7 @@ impl SiteRules {
                 path_change: None,
                 access: site.access.clone(),
                 rate: rate(&site.rate, before.map(|before| &before.own), ""),
+                needs_certificate: site.needs_certificate(None),
                 asks_who: site_asks_who,
                 timeouts: RouteTimeouts::default(),
                 max_body: site.max_body,

@@ -150,6 +150,76 @@ fn where_none_need_be_shown_none_is_told_and_a_bad_one_is_refused() {
     }
 }
 
+/// One request after the other on one connection: their answers, and the first lines of those that Weir refuses.
+#[track_caller]
+fn answers(client: &mut Client, paths: &[&str]) -> Vec<(u16, String)> {
+    let ask = |path: &&str| {
+        let answer = client.ask(format!("GET {path} HTTP/1.1\r\nHost: esb.test\r\n{FORGED}\r\n"));
+        let refused = answer.status >= 400;
+        (answer.status, answer.text().lines().next().filter(|_| refused).unwrap_or_default().to_owned())
+    };
+    paths.iter().map(ask).collect()
+}
+
+fn ok_or_missing(is_ok: bool) -> (u16, String) {
+    if is_ok { (200, String::new()) } else { (400, "400 certificate-missing".to_owned()) }
+}
+
+/// Whether a path of the route and others are let in without a certificate, by spellings that try to seem one of the other.
+#[test]
+fn a_route_needs_a_certificate_or_not_whatever_its_site_says() {
+    let authority = Authority::named("Partners");
+    let stranger = Authority::named("Strangers").client("stranger");
+    for (of_site, of_route) in [("optional", "required"), ("required", "optional")] {
+        let (origin, mut weir) = world(&authority, &format!(", mode = \"{of_site}\""));
+        let route =
+            format!("[[site.route]]\nprefix = \"/own\"\nclient-auth = \"{of_route}\"\n[[site]]\nname = \"open\"");
+        weir.edit(|text| text.replacen("[[site]]\nname = \"open\"", &route, 1));
+        weir.reload();
+        let (own, others) = (ok_or_missing(of_route == "optional"), ok_or_missing(of_site == "optional"));
+        for offer in versions() {
+            let connect =
+                |pair| Client::tls_with(weir.https(), &showing(pair, &offer), "esb.test").expect("a handshake").0;
+            let paths = ["/own", "/a", "/%6fwn/a", "/x/../own", "/own/../a", "/a;/own", "/own"];
+            let expected = [&own, &others, &own, &own, &others, &others, &own];
+            let before = origin.count();
+            let answers_of = |pair| paths.map(|path| answers(&mut connect(pair), &[path]).remove(0));
+            assert_eq!(answers_of(None).each_ref(), expected, "{of_route}");
+            for seen in origin.seen().iter().skip(before) {
+                assert!(seen.values(HEADER).is_empty() && !seen.text().contains("forged"), "{}", seen.text());
+            }
+            let unknown = (400, "400 certificate-unknown".to_owned());
+            assert_eq!(answers(&mut connect(Some(&stranger)), &["/own"]), [unknown.clone()]);
+            assert_eq!(answers(&mut connect(Some(&stranger)), &["/a"]), [unknown]);
+            let partner = authority.client("a");
+            assert_eq!(
+                answers(&mut connect(Some(&partner)), &["/own", "/a", "/own"]),
+                [200; 3].map(|_| ok_or_missing(true))
+            );
+            assert_eq!(origin.last().values("X-Subject"), ["CN=a"]);
+        }
+        let why = weir.command(&["why", "https://esb.test/own"]).out;
+        let must = if of_route == "required" { "must" } else { "may" };
+        assert!(
+            why.contains(&format!("route /own: the first that matches; a client certificate {must} be shown")),
+            "{why}"
+        );
+    }
+}
+
+/// A connection that is kept lives through the reload; what it may do is as the routes say now.
+#[test]
+fn a_kept_connection_needs_a_certificate_as_the_routes_say_after_a_reload() {
+    let authority = Authority::named("Partners");
+    let (_origin, mut weir) = world(&authority, ", mode = \"optional\"");
+    let mut kept = Client::tls_with(weir.https(), &showing(None, &versions()[1]), "esb.test").expect("a handshake").0;
+    assert_eq!(answers(&mut kept, &["/own"]), [ok_or_missing(true)]);
+    let route = "[[site.route]]\nprefix = \"/own\"\nclient-auth = \"required\"\n[[site]]\nname = \"open\"";
+    weir.edit(|text| text.replacen("[[site]]\nname = \"open\"", route, 1));
+    weir.reload();
+    assert_eq!(answers(&mut kept, &["/a", "/own"]), [ok_or_missing(true), ok_or_missing(false)]);
+}
+
 #[test]
 fn no_client_of_any_site_can_say_it_himself() {
     let authority = Authority::named("Partners");

@@ -341,6 +341,7 @@ pub(super) static REFERENCE: &[Key] = &[
     key("site.route", "allow-from", ADDRESSES, "everyone", "the clients that may come; the site's rule must hold as well"),
     key("site.route", "deny-from", ADDRESSES, "`[]`", "clients that get 403, besides those of the site"),
     key("site.route", "rate", Form::Table(false), "no limit", "how often one client may come, besides the site's `rate`; written as `[site.rate]`"),
+    key("site.route", "client-auth", Form::Choice(choices::ClientAuthMode::VARIANTS), "the site's `mode`", "whether a client must show a certificate for its requests; only where the site has `client-auth`"),
     key("site.route", "timeouts", Form::Table(false), "the pool's", "time limits for its requests"),
     key("site.route", "max-body", Form::Size(0, 1 << 50), "the site's", "largest request body; 0: no limit for this route"),
     key("site.route", "non-idempotent", Form::Flag, "`false`", "requests that may change something, such as a POST, may also be sent again"),

@@ -12,7 +12,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-use crate::config::{ClientAuth, ClientAuthMode};
+use crate::config::ClientAuth;
 use crate::proxy::client::hello::Hello;
 use crate::proxy::node::verify;
 use crate::traffic::message::refusal::Refusal;
@@ -20,6 +20,7 @@ use crate::traffic::message::refusal::Refusal;
 /// What a site believes of client certificates.
 #[derive(Debug)]
 pub(crate) struct Believed {
+    /// By all requests of the site.
     required: bool,
     by: Arc<dyn ClientCertVerifier>,
     /// Tells it from another one, within this process.
@@ -27,7 +28,8 @@ pub(crate) struct Believed {
 }
 
 impl Believed {
-    pub(crate) fn new(auth: &ClientAuth, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
+    /// `required`: whether all requests of the site need a certificate.
+    pub(crate) fn new(auth: &ClientAuth, required: bool, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
         let roots = Arc::new(verify::anchors(&auth.authorities)?);
         let builder = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider));
         let builder = match auth.revoked.as_slice() {
@@ -39,7 +41,7 @@ impl Believed {
         let mut hasher = DefaultHasher::new();
         auth.authorities.iter().for_each(|der| der.hash(&mut hasher));
         auth.revoked.iter().for_each(|der| der.as_ref().hash(&mut hasher));
-        Ok(Self { required: auth.mode == ClientAuthMode::Required, by, mark: hasher.finish() })
+        Ok(Self { required, by, mark: hasher.finish() })
     }
 
     /// Of these sites, what the one of the handshake that this thread runs now believes.
