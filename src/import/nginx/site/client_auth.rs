@@ -16,11 +16,11 @@ pub(super) fn asks<'a>(scope: &Scope<'a>) -> Option<(&'a Directive, &'a Directiv
     scope.one("ssl_crl").as_ref().is_none_or(is_file).then_some((verify, ca))
 }
 
-/// What nodes of this place can be told of certificates.
-pub(super) fn certificates(scope: &Scope<'_>, tls: bool) -> Certificates {
+/// What nodes of this place can be told of certificates. `is_needed`: the place itself lets nobody in without one.
+pub(super) fn certificates(scope: &Scope<'_>, tls: bool, is_needed: bool) -> Certificates {
     match asks(scope).filter(|_| tls) {
         None => Certificates::No,
-        Some((verify, _)) if verify.word() == "on" => Certificates::Required,
+        Some((verify, _)) if is_needed || verify.word() == "on" => Certificates::Required,
         Some(_) => Certificates::Optional,
     }
 }

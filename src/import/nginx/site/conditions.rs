@@ -1,7 +1,7 @@
 //! `if` and `limit_except` that a route can be: requests of some methods, with a field, or for the names of the server are
 //! answered, and never reach what stands behind.
 
-use super::rewrites;
+use super::{client_auth, rewrites};
 use crate::config::rules;
 use crate::import::nginx::class::Class::{Changed, Ignored, Same, Wider};
 use crate::import::nginx::known;
@@ -96,8 +96,23 @@ pub(super) fn ask_for_scheme(server: &Scope<'_>) -> bool {
     server.own("if").into_iter().chain(server.below("if")).any(asks)
 }
 
+/// The `if` of a location that keeps those out who have shown no certificate, where nothing else asks anything there.
+pub(super) fn needs_certificate<'a>(scope: &Scope<'a>) -> Option<&'a Directive> {
+    let mut refusing = scope.own("if").into_iter().filter(|one| refuses(one));
+    let (one, other) = (refusing.next()?, refusing.next());
+    let [answer] = one.inside() else { return None };
+    let alone = other.is_none() && scope.own("limit_except").is_empty() && scope.depth() > 2;
+    let said = one.said().replace(['"', '\''], "");
+    let asks = ["($ssl_client_verify != SUCCESS)", "($ssl_client_verify = NONE)"].contains(&said.as_str());
+    let closes = answer.name == "return" && answer.word().starts_with(['4', '5']);
+    // Without TLS nobody shows one, and with other CAs or none nginx asks something else.
+    let shown = client_auth::asks(scope).is_some() && scope.speaks_tls() == Some(true);
+    (alone && asks && closes && shown).then_some(one)
+}
+
 /// Those of a location, in their order. Nothing where one of them is something else.
 pub(super) fn of_location<'a>(scope: &Scope<'a>) -> Option<Vec<Branch<'a>>> {
+    let key = needs_certificate(scope).map(|one| one.id);
     // Others change no more than what stands in them, and are missing.
     let ifs: Vec<_> = scope.own("if").into_iter().filter(|one| refuses(one)).collect();
     let ends = ["return", "rewrite"].into_iter().flat_map(|name| scope.own(name)).map(|one| one.id).min();
@@ -105,8 +120,12 @@ pub(super) fn of_location<'a>(scope: &Scope<'a>) -> Option<Vec<Branch<'a>>> {
         return None;
     }
     let limits = scope.own("limit_except");
-    let all: Vec<_> =
-        ifs.into_iter().map(|one| of_if(one, scope)).chain(limits.into_iter().map(of_limit)).collect::<Option<_>>()?;
+    let all: Vec<_> = ifs
+        .into_iter()
+        .filter(|one| key != Some(one.id))
+        .map(|one| of_if(one, scope))
+        .chain(limits.into_iter().map(of_limit))
+        .collect::<Option<_>>()?;
     // What only other methods reach is the last that is asked.
     let others = all.iter().position(|one| matches!(one.requests, Requests::OtherMethods(_)));
     others.is_none_or(|at| at + 1 == all.len()).then_some(all)

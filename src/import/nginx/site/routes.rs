@@ -6,7 +6,7 @@ use super::action::Action;
 use super::listen::Listens;
 use super::locations::{Kind, Location};
 use super::{GAP, Rest, Sites, access, action, client_auth, conditions, headers, locations};
-use crate::import::nginx::class::Class::{Ignored, Narrower, Same};
+use crate::import::nginx::class::Class::{Changed, Ignored, Narrower, Same};
 use crate::import::nginx::known;
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
@@ -223,7 +223,10 @@ impl<'a> Sites<'a, '_> {
         match action {
             Action::Gap => return self.gap(route, scope),
             // Who may not come is not asked before a `return`, which nginx carries out first.
-            Action::Own(key, value) => return self.own(route, (key, value), scope),
+            Action::Own(key, value) => {
+                self.need_certificate(route, scope, key);
+                return self.own(route, (key, value), scope);
+            }
             Action::Pool(..) if matches!(rules, access::Access::Nobody) => {
                 return self.own(route, ("deny", "true".to_owned()), scope);
             }
@@ -243,14 +246,27 @@ impl<'a> Sites<'a, '_> {
             route.keys.retain(|(key, _)| !matches!(key.as_str(), "pool" | "timeouts" | "upstream-path"));
             return self.gap(route, scope);
         }
+        let is_needed = self.need_certificate(route, scope, "pool");
         access::own_body(route, scope, self.verdicts);
         if self.own_rates {
             access::rate(route, scope, &self.zones, listens, self.verdicts);
         }
         let (upgrades, changes_path) = (&*self.upgrades, route.value("upstream-path").is_some());
-        let certificates = client_auth::certificates(scope, listens.tls);
+        let certificates = client_auth::certificates(scope, listens.tls, is_needed);
         let place = headers::Place { tls: listens.tls, port: listens.port, upgrades, changes_path, certificates };
         headers::write(route, scope, &place, self.verdicts);
+    }
+
+    /// Whether who has shown no certificate is kept out of this place, which does `action`.
+    fn need_certificate(&self, route: &mut Table, scope: &Scope<'a>, action: &str) -> bool {
+        let Some(block) = conditions::needs_certificate(scope) else { return false };
+        let note = "who has shown no certificate gets 400 with the reason certificate-missing";
+        self.verdicts.say(block, Changed, "[[site.route]] client-auth", note);
+        block.inside().iter().for_each(|one| self.verdicts.say(one, Changed, "[[site.route]] client-auth", note));
+        if action != "deny" {
+            route.set("client-auth", values::text("required"));
+        }
+        true
     }
 
     /// What Weir answers itself, with the fields of such an answer.
