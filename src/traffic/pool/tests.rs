@@ -1,5 +1,6 @@
 //! Builds pools for tests, and tests which node a request gets.
 
+mod affinity;
 mod handover;
 mod trouble;
 mod unprobed;
@@ -435,4 +436,51 @@ fn whatever_happens_no_node_gets_what_it_may_not() {
             }
         }
     }
+}
+
+#[test]
+fn why_a_node_is_passive_is_told_as_far_as_it_was_seen() {
+    let pool = pool(2, |_| {});
+    let member = &pool.members[0];
+    let seen = |reason| member.seen(reason).map(|seen| seen.to_string());
+    assert_eq!([Reason::Checking, Reason::Unhealthy, Reason::Ejected].map(seen), [None, None, None]);
+    member.load.note_seen(&format!("status 500 {}", "x".repeat(10_000)));
+    assert!(seen(Reason::Ejected).is_some_and(|seen| seen.starts_with("status 500 x") && seen.len() < 1000));
+    assert_eq!(seen(Reason::Unhealthy), seen(Reason::Ejected), "no probe says more");
+    assert_eq!((seen(Reason::Checking), seen(Reason::Maintenance)), (None, None), "nobody has to be told why");
+}
+
+#[test]
+fn a_node_is_unchanged_and_unused_since_it_was_so_last() {
+    let pool = pool(2, |_| {});
+    let load = &pool.members[0].load;
+    assert_eq!(load.unchanged_for(at(9)), Duration::from_secs(9), "since the start");
+    load.note_change(at(5));
+    load.note_use(at(3));
+    assert_eq!(load.unchanged_for(at(9)), Duration::from_secs(4));
+    // Never too long: up to a second is missing.
+    assert_eq!(load.unused_for(at(9)), Duration::from_secs(5));
+    load.note_use(Tick::from_millis(3_500));
+    assert_eq!(load.unused_for(at(9)), Duration::from_secs(5), "written once a second");
+    load.note_use(at(4));
+    assert_eq!(load.unused_for(at(9)), Duration::from_secs(4));
+}
+
+#[test]
+fn a_limit_that_is_only_raised_is_never_lowered() {
+    let pool = pool(1, |pool| pool.members[0].max_requests = Some(2));
+    let load = &pool.members[0].load;
+    let _held = (ask(&pool, None, &[], 1), ask(&pool, None, &[], 1));
+    let has_room = || pool.members[0].has_room();
+    assert!(!has_room());
+    load.raise_most(Some(1));
+    assert!(!has_room());
+    load.raise_most(Some(3));
+    assert!(has_room());
+    load.raise_most(Some(2));
+    assert!(has_room(), "it stays as it was");
+    load.set_most(Some(2));
+    assert!(!has_room());
+    load.raise_most(None);
+    assert!(has_room());
 }

@@ -164,3 +164,97 @@ impl Rules {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::wire::HeadLimits;
+
+    /// The rules of a site with these lines.
+    fn rules(lines: &str) -> SiteRules {
+        let text = format!(
+            "[[listener]]\nname = \"http\"\nbind = \"127.0.0.1:8080\"\n[[node]]\nname = \"n\"\naddress = \"10.0.0.3\"\n\
+             [[pool]]\nname = \"app\"\nnodes = [\"n\"]\nport = 80\n\
+             [[site]]\nname = \"main\"\nlistener = \"http\"\ndefault = true\npool = \"app\"\n{lines}"
+        );
+        let config = config::load_text(Path::new("weir.toml"), text, &config::empty());
+        let config = config.map_err(|errors| errors.to_string()).expect("a good configuration");
+        SiteRules::new(&config.sites[0], None, [7; 16])
+    }
+
+    fn head(path: &str) -> RequestHead {
+        let mut head = RequestHead::new();
+        let text = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+        head.parse(text.as_bytes(), &HeadLimits::default()).expect("a good head");
+        head
+    }
+
+    fn find(rules: &SiteRules, path: &str) -> Result<Option<usize>, AmbiguousPath> {
+        rules.find(&head(path), &mut RouteScratch::default(), &|_| false)
+    }
+
+    #[test]
+    fn site_and_route_must_both_let_a_client_in() {
+        let closed =
+            "[[site.route]]\nprefix = \"/inner\"\ndeny-from = [\"10.1.0.0/16\"]\n[[site.route]]\nprefix = \"/open\"\n";
+        let rules = rules(&format!("allow-from = [\"10.0.0.0/8\"]\n{closed}"));
+        for (route, client, expected) in [
+            (None, "10.1.0.1", true),
+            (None, "11.0.0.1", false),
+            (Some(0), "10.2.0.1", true),
+            (Some(0), "10.1.0.1", false),
+            (Some(0), "11.0.0.1", false),
+            (Some(1), "10.1.0.1", true),
+            (Some(1), "11.0.0.1", false),
+        ] {
+            let client = client.parse().expect("an address");
+            assert_eq!(rules.may_come(route, client), expected, "{route:?} {client}");
+            assert!(rules.ask_who(route), "{route:?}");
+        }
+    }
+
+    #[test]
+    fn the_client_is_asked_for_only_where_something_depends_on_it() {
+        let some = rules(
+            "[[site.route]]\nprefix = \"/a\"\n[[site.route]]\nprefix = \"/b\"\ndeny-from = [\"10.1.0.0/16\"]\n\
+             [[site.route]]\nprefix = \"/c\"\nrate = { requests = 5 }\n",
+        );
+        assert_eq!([None, Some(0), Some(1), Some(2)].map(|route| some.ask_who(route)), [false, false, true, true]);
+        let all = rules(
+            "rate = { requests = 5 }\n[[site.route]]\nprefix = \"/a\"\n[[site.route]]\nprefix = \"/b\"\nrate = { requests = 9 }\n",
+        );
+        assert_eq!([None, Some(0)].map(|route| all.ask_who(route)), [true, true]);
+        // The site's rate holds for its routes too, and comes first.
+        let rates = |route| all.rates(route).map(Arc::as_ptr).collect::<Vec<_>>();
+        assert_eq!((rates(None).len(), rates(Some(0)), rates(Some(1)).len()), (1, rates(None), 2));
+        assert_eq!(rates(Some(1))[0], rates(None)[0]);
+        assert_eq!(all.all_rates().count(), 2);
+    }
+
+    #[test]
+    fn a_route_is_found_and_changes_the_path_where_it_says_so() {
+        let rules = rules(
+            "[[site.route]]\npath = \"/one\"\nupstream-path = \"/two\"\n\
+             [[site.route]]\nprefix = \"/esb/\"\nupstream-path = \"/services/\"\n[[site.route]]\nprefix = \"/plain\"\n",
+        );
+        for (path, route, up) in [
+            ("/one?x=1", Some(0), Some("/two?x=1")),
+            ("/esb/Echo?wsdl", Some(1), Some("/services/Echo?wsdl")),
+            ("/plain/a", Some(2), None),
+            ("/elsewhere", None, None),
+        ] {
+            let found = find(&rules, path).expect("a clear path");
+            assert_eq!(found, route, "{path}");
+            let change = rules.of(found).path_change.as_ref();
+            let head = head(path);
+            let changed =
+                change.map(|change| String::from_utf8_lossy(&change.up(head.target_up()).concat()).into_owned());
+            assert_eq!(changed.as_deref(), up, "{path}");
+        }
+        assert_eq!(rules.of(Some(1)).action, Action::Pool(0));
+        // Where it would be changed it must be clear what it means.
+        assert!(find(&rules, "/esb/..%2fadmin").is_err());
+    }
+}
