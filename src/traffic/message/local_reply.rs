@@ -233,6 +233,18 @@ mod tests {
     }
 
     #[test]
+    fn phrases_are_those_that_everybody_writes() {
+        let ours: Vec<u16> = (0..1000).filter(|status| !phrase(*status).is_empty()).collect();
+        assert_eq!(ours.len(), 33);
+        for status in ours {
+            let usual = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+            // RFC 9110 has given it another name.
+            let expected = if status == 413 { Some("Content Too Large") } else { usual };
+            assert_eq!(Some(phrase(status)), expected, "{status}");
+        }
+    }
+
+    #[test]
     fn a_route_answers_what_it_says() {
         let reply = ReplyOptions::default();
         let typed = "Content-Type: text/plain; charset=utf-8\r\n";

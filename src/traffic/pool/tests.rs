@@ -484,3 +484,51 @@ fn a_limit_that_is_only_raised_is_never_lowered() {
     load.raise_most(None);
     assert!(has_room());
 }
+
+/// A pool whose first node has a minute of slow start, and has just become active again.
+fn cold() -> Pool {
+    let pool = pool(3, |pool| pool.members[0].slow_start = Duration::from_secs(60));
+    let first = &pool.members[0];
+    first.state.set_operator(Operator::Maintenance, at(1));
+    pool.upkeep(at(1), Duration::from_secs(1));
+    assert_eq!([0, 1].map(|member: usize| pool.members[member].load.warmth()), [100, 1000]);
+    first.state.set_operator(Operator::None, at(1));
+    pool
+}
+
+#[test]
+fn a_node_that_comes_back_gets_its_share_by_and_by() {
+    let pool = cold();
+    let warmth = |second, elapsed| {
+        pool.upkeep(at(second), Duration::from_secs(elapsed));
+        pool.members[0].load.warmth()
+    };
+    assert_eq!([warmth(31, 30), warmth(46, 15), warmth(61, 15), warmth(99, 15)], [550, 775, 1000, 1000]);
+}
+
+/// What it is compared with are the others whose answers were timed, and not itself.
+#[test]
+fn a_node_that_comes_back_waits_while_it_is_slower_than_the_others_are() {
+    for (others, own, climbs) in [
+        ([Some(40), None], 50, true),
+        ([Some(40), None], 70, false),
+        ([Some(40), Some(80)], 85, true),
+        ([Some(40), Some(80)], 100, false),
+        ([None, None], 500, true),
+    ] {
+        let pool = cold();
+        let answers =
+            |member: usize, took| pool.members[member].load.latency.record(at(2), Duration::from_millis(took));
+        for (member, took) in others.into_iter().enumerate() {
+            took.into_iter().for_each(|took| answers(member + 1, took));
+        }
+        answers(0, 10);
+        pool.upkeep(at(2), Duration::from_secs(6));
+        let before = pool.members[0].load.warmth();
+        assert_eq!(before, 190);
+        // Long enough for its average to be the new one.
+        (0..10_000).for_each(|_| answers(0, own));
+        pool.upkeep(at(2), Duration::from_secs(6));
+        assert_eq!(pool.members[0].load.warmth() > before, climbs, "{own} ms, the others {others:?}");
+    }
+}
