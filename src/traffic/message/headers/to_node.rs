@@ -282,6 +282,50 @@ mod tests {
     }
 
     #[test]
+    fn what_a_client_names_as_of_one_connection_ends_here_whatever_it_is() {
+        let came =
+            "X-Forwarded-Ssl: on\r\nForwarded: for=1.1.1.1\r\nX-Request-Id: a\r\ntraceparent: b\r\ntracestate: c\r\n";
+        let trusted = Forwarded { trust: Trust::Trusted, ..FROM };
+        assert_eq!(to_node(came, &trusted, &UP), format!("{came}{}", ordinary("192.0.2.7")));
+        // Nobody may name the fields of proxies: such a head is refused.
+        let kept = "X-Forwarded-Ssl: on\r\nForwarded: for=1.1.1.1\r\n";
+        let named = "Connection: x-request-id, traceparent, tracestate\r\n";
+        assert_eq!(to_node(&format!("{named}{came}"), &trusted, &UP), format!("{kept}{}", ordinary("192.0.2.7")));
+    }
+
+    #[test]
+    fn ids_of_weir_stand_in_place_of_those_of_the_client() {
+        let came = "X-Request-Id: a\r\ntraceparent: b\r\ntracestate: c\r\n";
+        let ids = |request_id: Option<&'static [u8]>, traceparent: Option<&'static [u8]>, begins_trace| {
+            to_node(came, &FROM, &ToNode { request_id, traceparent, begins_trace, ..UP })
+        };
+        let ours = ordinary("192.0.2.7").strip_suffix("\r\n").expect("the last line").to_owned();
+        assert_eq!(ids(None, None, false), format!("{came}{ours}\r\n"));
+        let (theirs, own) = ("traceparent: b\r\ntracestate: c\r\n", "X-Request-Id: r\r\n");
+        assert_eq!(ids(Some(b"r"), None, false), format!("{theirs}{ours}{own}\r\n"));
+        let (theirs, own) = ("X-Request-Id: a\r\ntracestate: c\r\n", "traceparent: t\r\n");
+        assert_eq!(ids(None, Some(b"t"), false), format!("{theirs}{ours}{own}\r\n"), "its state goes on");
+        assert_eq!(ids(None, Some(b"t"), true), format!("X-Request-Id: a\r\n{ours}{own}\r\n"), "it began here");
+        // What a site sets or removes is not written a second time.
+        let remove = FieldEdits::new(&Edits { remove: vec!["x-request-id".into()], ..Edits::default() });
+        for (edits, line) in [(edits(&[("X-Request-Id", "s")]), "X-Request-Id: s\r\n"), (remove, "")] {
+            let up = ToNode { request_id: Some(b"r"), edits: Some(&edits), ..UP };
+            assert_eq!(to_node("X-Request-Id: a\r\n", &FROM, &up), format!("{ours}{line}\r\n"));
+        }
+    }
+
+    #[test]
+    fn a_length_is_that_of_the_body() {
+        for (came, length, expected) in [
+            ("Content-Length: 5\r\n", 5, "Content-Length: 5\r\n"),
+            ("content-length: 5\r\nX: 1\r\n", 7, "content-length: 7\r\nX: 1\r\n"),
+        ] {
+            let up = ToNode { framing: FramingToNode::Length(length), ..UP };
+            assert_eq!(to_node(came, &FROM, &up), format!("{expected}{}", ordinary("192.0.2.7")), "{came}");
+        }
+    }
+
+    #[test]
     fn x_forwarded_for_is_as_trusted_as_its_sender() {
         let came = "X-Forwarded-For: 1.1.1.1, 2.2.2.2\r\nx-forwarded-for: 3.3.3.3\r\nX-Forwarded-For:\r\n\
                     X_Forwarded_For: 9.9.9.9\r\nX-Forwarded-Host: evil\r\nX-Forwarded-Server: evil\r\n";
