@@ -439,4 +439,68 @@ mod tests {
                         X-Weir: balanced\r\nSet-Cookie: d=e\r\n\r\n";
         assert_eq!(found, expected);
     }
+
+    /// For as long as the test runs.
+    fn kept<T>(one: T) -> &'static T {
+        Box::leak(Box::new(one))
+    }
+
+    #[test]
+    fn an_id_of_weir_stands_in_place_of_the_nodes() {
+        let text = "HTTP/1.1 200 OK\r\nx-request-id: theirs\r\nContent-Length: 5\r\n\r\n";
+        let theirs = answered(text, Method::Get, |_| {});
+        assert_eq!(theirs, text);
+        let ours = answered(text, Method::Get, |to_client| to_client.request_id = Some(b"ours"));
+        assert_eq!(ours, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Request-Id: ours\r\n\r\n");
+    }
+
+    #[test]
+    fn where_a_page_goes_down_nothing_is_said_of_the_nodes_body() {
+        let text = "HTTP/1.1 500 Oops\r\nContent-Type: application/json\r\nETag: \"a\"\r\nContent-Encoding: gzip\r\n\
+                    Last-Modified: today\r\nSet-Cookie: b=c\r\nContent-Length: 99\r\nX: 1\r\n\r\n";
+        let page = kept(ErrorPage { file: "500.html".into(), content_type: "text/html", body: "sorry".into() });
+        for (to, framing) in [(Method::Get, FramingToClient::Length(5)), (Method::Head, FramingToClient::None)] {
+            let found = answered(text, to, |to_client| {
+                (to_client.page, to_client.framing) = (Some(page), framing);
+                to_client.extra = &[Some((b"Content-Type", b"text/html"))];
+            });
+            let stays = "Set-Cookie: b=c\r\nContent-Length: 5\r\nX: 1\r\nContent-Type: text/html\r\n";
+            assert_eq!(found, format!("HTTP/1.1 500 Oops\r\n{stays}\r\n"));
+        }
+    }
+
+    /// The fields of an HTTP/2 answer, without those that operators add.
+    fn told(text: &str, change: impl FnOnce(&mut ToClient<'_>)) -> String {
+        let reverse_map = reverse_map();
+        let mut to_client = to_client(&reverse_map);
+        change(&mut to_client);
+        let mut head = AnswerHead::new();
+        head.parse(text.as_bytes(), Method::Get).expect("a good head");
+        let mut told = String::new();
+        let mut tell = |name: &[u8], value: &[u8]| {
+            told += &format!("{}: {}\r\n", name.escape_ascii(), value.escape_ascii());
+        };
+        each_answer_field(&head, &to_client, |_, name, value| tell(name, value));
+        to_client.each_edit(&head, tell);
+        told
+    }
+
+    #[test]
+    fn a_client_of_http2_reads_the_same_fields() {
+        let fields = "Location: http://10.0.0.3:8280/a\r\nRefresh: 5; url=http://10.0.0.3:8280/b\r\nServer: x\r\n\
+                      Set-Cookie: a=1; Path=/services\r\nContent-Length: 7\r\n";
+        let text = format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
+        let path = kept(PathChange::new("/esb", "/services"));
+        let edits = kept(edits(&[("server", "mine"), ("x-more", "b")]));
+        let change = |to_client: &mut ToClient<'_>| {
+            (to_client.path_change, to_client.edits) = (Some(path), Some(edits));
+            to_client.via = true;
+            to_client.request_id = Some(b"r");
+        };
+        let expected = "Location: https://esb.wso2.com/a\r\nRefresh: 5; url=https://esb.wso2.com/b\r\n\
+                        Set-Cookie: a=1; Path=/esb\r\nContent-Length: 5\r\nVia: 1.1 weir\r\nX-Request-Id: r\r\n\
+                        server: mine\r\nx-more: b\r\n";
+        assert_eq!(told(&text, change), expected);
+        assert_eq!(answered(&text, Method::Get, change), format!("HTTP/1.1 200 OK\r\n{expected}\r\n"));
+    }
 }
