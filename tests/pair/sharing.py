@@ -154,6 +154,8 @@ class Node(http.server.BaseHTTPRequestHandler):
     """Gives a session to whoever has none that it knows and asks for one, as Tomcat does."""
     protocol_version, disable_nagle_algorithm = "HTTP/1.1", True
     sessions = {address: set() for address in NODES}
+    # Which machine was told by which node that it is well.
+    probed = set()
     well = set(NODES)
     released = threading.Event()
     count = 0
@@ -163,6 +165,8 @@ class Node(http.server.BaseHTTPRequestHandler):
         address = self.server.server_address[0]
         if address not in Node.well:
             return self.answer(503, "not well")
+        if self.path == "/well":
+            Node.probed.add((self.client_address[0], address))
         cookie = self.headers.get("Cookie", "").partition("JSESSIONID=")[2]
         if self.path == "/login":
             with Node.lock:

@@ -20,6 +20,7 @@ use crate::config::Problem;
 use crate::control::actor::{Actor, OrderedBy};
 use crate::control::names::naming::NewAddresses;
 use crate::control::probing::FirstRounds;
+use crate::control::shared;
 use crate::control::state::{Control, ReloadRequest, Unrecorded, UpgradeRequest, WeightsRequest};
 use crate::control::store::sessions;
 use crate::proxy::generation::Generation;
@@ -36,18 +37,23 @@ type Able = io::Result<ReadyToServe>;
 struct ReadyToServe {
     /// Each node with probes had its first round.
     probed: bool,
+    /// A server of `[shared]` can be asked, or none can.
+    reached: bool,
     /// The hand-over that this process was started for.
     taking: Option<Taking>,
 }
 
-/// Waits for the first round of all probes, within `start-timeout`, and then for the process before to make room.
+/// Waits for the first round of all probes and for a server of `[shared]`, within `start-timeout`, and then for the process before to
+/// make room.
 async fn able(control: Arc<Control>, first_rounds: FirstRounds, mut taking: Option<Taking>) -> Able {
     let limit = control.current.load().snapshot.config.start_timeout;
-    let probed = tokio::time::timeout(limit, first_rounds.over()).await.is_ok();
+    let probed = tokio::time::timeout(limit, first_rounds.over());
+    let reached = tokio::time::timeout(limit, shared::reached(&control));
+    let (probed, reached) = tokio::join!(probed, reached);
     if let Some(taking) = &mut taking {
         taking.begin(&control).await?;
     }
-    Ok(ReadyToServe { probed, taking })
+    Ok(ReadyToServe { probed: probed.is_ok(), reached: reached.is_ok(), taking })
 }
 
 impl Running {
@@ -122,12 +128,17 @@ impl Running {
     fn let_clients_in(&mut self, able: Able) -> Result<(), Vec<Problem>> {
         let generation = self.control.current.load_full();
         let at = generation.snapshot.config.admin.at.clone();
-        let ReadyToServe { probed, taking } = able.map_err(|error| {
+        let ReadyToServe { probed, reached, taking } = able.map_err(|error| {
             let what = format!("the process before did not hand over: {error}");
             vec![Problem { at, what, advice: "it goes on; its journal says why".to_owned() }]
         })?;
         if !probed {
             log::warn!("clients are let in before every node was probed (start-timeout): {}", unprobed(&generation));
+        }
+        if !reached {
+            log::warn!(
+                "clients are let in before a server of [shared] was reached (start-timeout): a session that only another machine knows may come to a node that does not"
+            );
         }
         self.control.writes_state.store(true, Ordering::Relaxed);
         self.reloader.accept()?;

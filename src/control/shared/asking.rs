@@ -92,7 +92,7 @@ pub(super) async fn latest(common: &Common, places: &[SessionPlace]) -> Vec<Opti
 struct Asked<'c> {
     common: &'c Common,
     keys: Arc<[String]>,
-    servers: JoinSet<(usize, Result<Texts, RedisError>)>,
+    servers: JoinSet<(usize, Option<Result<Texts, RedisError>>)>,
     /// The servers that have not answered.
     silent: Vec<usize>,
     best: Vec<Option<Record>>,
@@ -106,13 +106,18 @@ impl<'c> Asked<'c> {
         let keys: Arc<[String]> = places.iter().map(|place| common.places.session(place)).collect();
         let (mut servers, mut silent) = (JoinSet::new(), Vec::new());
         for (index, server) in common.servers.iter().enumerate() {
-            let Some(mut link) = server.answering() else { continue };
-            let keys = Arc::clone(&keys);
-            silent.push(index);
+            if !server.may_answer() {
+                continue;
+            }
+            let (server, keys) = (Arc::clone(server), Arc::clone(&keys));
+            if server.is_tried() {
+                silent.push(index);
+            }
             servers.spawn(async move {
+                let Some(mut link) = server.once_tried().await else { return (index, None) };
                 let mut command = redis::cmd("MGET");
                 keys.iter().for_each(|key| _ = command.arg(key));
-                (index, command.query_async(&mut link).await)
+                (index, Some(command.query_async(&mut link).await))
             });
         }
         let deadline = Instant::now() + patience;
@@ -148,11 +153,11 @@ impl<'c> Asked<'c> {
         (!self.best.is_empty()).then(|| std::mem::take(&mut self.best))
     }
 
-    fn hear(&mut self, index: usize, answer: Result<Texts, RedisError>) {
+    fn hear(&mut self, index: usize, answer: Option<Result<Texts, RedisError>>) {
         self.silent.retain(|silent| *silent != index);
         let Some(server) = self.common.servers.get(index) else { return };
         // What is wrong with the connection who keeps it will find.
-        let Ok(texts) = answer else { return };
+        let Some(Ok(texts)) = answer else { return };
         server.in_time();
         for ((key, text), best) in self.keys.iter().zip(texts).zip(&mut self.best) {
             let Some(Ok(record)) = text.map(|text| self.common.read(&text, key, server)) else { continue };

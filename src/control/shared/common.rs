@@ -111,9 +111,9 @@ impl Common {
         own.rank(&key, self.seal) > record.rank(&key, self.seal)
     }
 
-    /// How many servers can be used, and whether requests may wait for one.
+    /// Whether requests may wait for a server.
     pub(super) fn look(&self) {
-        self.control.sharing.answers(self.servers.iter().any(|server| server.answering().is_some()));
+        self.control.sharing.answers(self.servers.iter().any(|server| server.may_answer()));
     }
 
     /// How a server is now. What is news is told.

@@ -26,7 +26,7 @@ mod writing;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsConnector;
 
 use self::common::Common;
@@ -126,6 +126,7 @@ impl Sharing {
             rates: Rates::new(),
             following: Arc::default(),
         });
+        common.look();
         let mut tasks = vec![
             tokio::spawn(writing::listen(Arc::clone(&common))),
             tokio::spawn(asking::answer(Arc::clone(&common))),
@@ -162,6 +163,18 @@ impl Sharing {
 /// How long the end of the process waits for that, and how often it looks.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 const LAST_LOOK: Duration = Duration::from_millis(5);
+
+/// Waits until a server can be asked for the sessions that other machines know, or none can.
+pub(crate) async fn reached(control: &Control) {
+    let servers = control.shared_board.servers.lock().clone();
+    let mut tries: JoinSet<bool> =
+        servers.into_iter().map(|server| async move { server.once_tried().await.is_some() }).collect();
+    while let Some(tried) = tries.join_next().await {
+        if matches!(tried, Ok(true)) {
+            return;
+        }
+    }
+}
 
 /// By the time and the process id.
 fn process() -> u64 {

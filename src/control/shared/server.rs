@@ -9,6 +9,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ErrorKind, RedisConnectionInfo, RedisError};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
@@ -29,6 +30,8 @@ pub(crate) struct Server {
     link: Mutex<Option<MultiplexedConnection>>,
     late: AtomicU32,
     state: Mutex<State>,
+    /// Whether it was tried: it is known if it can be used.
+    tried: watch::Sender<bool>,
     /// The last move that was read.
     pub(super) last_move: Mutex<Option<String>>,
     /// Whether it has all that others have.
@@ -48,18 +51,18 @@ pub(crate) struct State {
     pub(crate) fault: Option<String>,
     /// How long the last question took.
     pub(crate) lag: Option<Duration>,
-    is_known: bool,
 }
 
 impl Server {
     pub(super) fn new(name: &Arc<str>) -> Arc<Self> {
-        let state = State { since: Instant::now(), fault: None, lag: None, is_known: false };
+        let state = State { since: Instant::now(), fault: None, lag: None };
         Arc::new(Self {
             name: Arc::clone(name),
             queue: Queue::default(),
             link: Mutex::default(),
             late: AtomicU32::new(0),
             state: Mutex::new(state),
+            tried: watch::Sender::new(false),
             last_move: Mutex::default(),
             is_filled: AtomicBool::new(false),
             knows_tables: Mutex::default(),
@@ -96,6 +99,28 @@ impl Server {
         if self.late.load(Relaxed) >= MOST_LATE { None } else { self.link() }
     }
 
+    /// Until it was tried once; then the connection, where requests may wait for an answer on it.
+    pub(super) async fn once_tried(&self) -> Option<MultiplexedConnection> {
+        // It fails when the sender is gone, which this server has.
+        let _ = self.tried.subscribe().wait_for(|tried| *tried).await;
+        self.answering()
+    }
+
+    /// Whether it was tried. Before that it may prove to be well at any moment.
+    pub(super) fn is_tried(&self) -> bool {
+        *self.tried.borrow()
+    }
+
+    /// Whether requests may wait for what it answers.
+    pub(super) fn may_answer(&self) -> bool {
+        !self.is_tried() || self.answering().is_some()
+    }
+
+    /// Whether answers may wait until it was told.
+    pub(super) fn may_confirm(&self) -> bool {
+        !self.is_tried() || (self.answering().is_some() && self.is_well())
+    }
+
     pub(super) fn set_link(&self, link: Option<MultiplexedConnection>) {
         *self.link.lock() = link;
     }
@@ -122,11 +147,12 @@ impl Server {
     /// It is as this says now. True: that is news.
     pub(super) fn becomes(&self, fault: Option<&str>) -> bool {
         let mut state = self.state.lock();
-        let is_news = !state.is_known || state.fault.as_deref() != fault;
+        let is_news = !self.is_tried() || state.fault.as_deref() != fault;
         if is_news {
             let lag = state.lag.filter(|_| fault.is_none());
-            *state = State { since: Instant::now(), fault: fault.map(str::to_owned), lag, is_known: true };
+            *state = State { since: Instant::now(), fault: fault.map(str::to_owned), lag };
         }
+        self.tried.send_replace(true);
         is_news
     }
 }

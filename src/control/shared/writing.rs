@@ -69,8 +69,7 @@ pub(super) async fn listen(common: Arc<Common>) {
 
 /// Where fewer servers take something than confirm, those that do are waited for.
 fn confirm(common: &Common, waiting: Vec<oneshot::Sender<()>>) {
-    let up: Vec<&Arc<Server>> =
-        common.servers.iter().filter(|server| server.answering().is_some() && server.is_well()).collect();
+    let up: Vec<&Arc<Server>> = common.servers.iter().filter(|server| server.may_confirm()).collect();
     let wanted = CONFIRMING.min(common.servers.len());
     let confirm = Confirm::by(wanted.min(up.len()), up.len() >= wanted, waiting);
     up.iter().for_each(|server| server.queue.confirm(&confirm));
