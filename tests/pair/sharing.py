@@ -205,6 +205,32 @@ def ask(machine, path="/", session=None):
         connection.close()
 
 
+def let_in(machine):
+    """The node that answers, once the machine lets clients in."""
+    try:
+        return ask(machine)[1]
+    except ConnectionRefusedError:
+        return None
+
+
+def probed(machine):
+    return all((machine.address, node) in Node.probed for node in NODES)
+
+
+def met_meanwhile(machines, begins, what):
+    """What a client meets after `begins`, while all servers take their time to answer."""
+    for machine in machines:
+        machine.store.send_signal(signal.SIGSTOP)
+    begins()
+    with concurrent.futures.ThreadPoolExecutor(1) as client:
+        met = client.submit(what)
+        # Who does not wait for them is led astray by then.
+        concurrent.futures.wait([met], timeout=0.3)
+        for machine in machines:
+            machine.store.send_signal(signal.SIGCONT)
+        return met.result()
+
+
 def log_in(machine, count):
     """Sessions, each with its node."""
     def one(_):

@@ -114,6 +114,8 @@ pub(super) async fn try_out(
     script: &str,
 ) -> Result<(), RedisError> {
     exchange(common, server, link).await?;
+    // A start waits for this server: its first requests follow the orders that stand there, unless the disk hangs.
+    let _ = tokio::time::timeout(common.settings.connect_timeout, common.following.lock()).await;
     redis::cmd("XREVRANGE").arg(common.places.moves()).arg("+").arg("-").arg("COUNT").arg(1).exec_async(link).await?;
     redis::cmd("MGET").arg(common.places.trial()).exec_async(link).await?;
     let (key, text) = (common.places.trial(), "trial".to_owned());
