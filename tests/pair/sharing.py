@@ -261,8 +261,9 @@ def api(machine):
 
 
 def ready(machine):
+    """All nodes are active, and clients are let in."""
     try:
-        return machine.active() == len(NODES)
+        return machine.active() == len(NODES) and machine.does("ready")
     except subprocess.CalledProcessError:
         return False
 
