@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::common::{Common, count};
 use super::record::Record;
+use super::server::Server;
 use super::table;
 use crate::proxy::worker::sharing::{Question, SessionPlace};
 
@@ -42,7 +43,7 @@ async fn answer_some(common: Arc<Common>, questions: Vec<Question>) {
         places.extend(question.places);
         left.push(Pending { first, last: places.len(), waiting: question.waiting });
     }
-    let mut asked = Asked::begin(&common, &places, common.settings.timeout);
+    let mut asked = Asked::begin(&common, &places, common.settings.timeout, Server::may_answer);
     while let Some(found) = asked.next().await {
         left.retain_mut(|pending| {
             let known = found.get(pending.first..pending.last).unwrap_or_default();
@@ -78,9 +79,10 @@ impl Pending {
     }
 }
 
-/// The latest record of each place, as all servers know it that answer. No request waits for it.
+/// The latest record of each place, as all servers know it that answer now. No request waits for it.
 pub(super) async fn latest(common: &Common, places: &[SessionPlace]) -> Vec<Option<Record>> {
-    let mut asked = Asked::begin(common, places, common.settings.connect_timeout);
+    let answers = |server: &Server| server.answering().is_some();
+    let mut asked = Asked::begin(common, places, common.settings.connect_timeout, answers);
     let mut all = vec![None; places.len()];
     while let Some(found) = asked.next().await {
         all = found;
@@ -102,19 +104,25 @@ struct Asked<'c> {
 }
 
 impl<'c> Asked<'c> {
-    fn begin(common: &'c Common, places: &[SessionPlace], patience: Duration) -> Self {
+    fn begin(
+        common: &'c Common,
+        places: &[SessionPlace],
+        patience: Duration,
+        is_asked: impl Fn(&Server) -> bool,
+    ) -> Self {
         let keys: Arc<[String]> = places.iter().map(|place| common.places.session(place)).collect();
         let (mut servers, mut silent) = (JoinSet::new(), Vec::new());
         for (index, server) in common.servers.iter().enumerate() {
-            if !server.may_answer() {
+            if !is_asked(server) {
                 continue;
             }
-            let (server, keys) = (Arc::clone(server), Arc::clone(&keys));
-            if server.is_tried() {
+            let (server, keys, link) = (Arc::clone(server), Arc::clone(&keys), server.answering());
+            if link.is_some() {
                 silent.push(index);
             }
             servers.spawn(async move {
-                let Some(mut link) = server.once_tried().await else { return (index, None) };
+                let link = if link.is_some() { link } else { server.once_tried().await };
+                let Some(mut link) = link else { return (index, None) };
                 let mut command = redis::cmd("MGET");
                 keys.iter().for_each(|key| _ = command.arg(key));
                 (index, Some(command.query_async(&mut link).await))

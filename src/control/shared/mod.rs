@@ -208,7 +208,7 @@ async fn use_it(common: &Common, server: &Server) -> String {
         Ok(both) => both,
         Err(why) => return why,
     };
-    let (mut link, moved) = (main.redis.clone(), moves.redis.clone());
+    let (mut link, mut moved) = (main.redis.clone(), moves.redis.clone());
     let script: Result<String, _> = redis::cmd("SCRIPT").arg("LOAD").arg(writing::MERGE).query_async(&mut link).await;
     let script = match script {
         Ok(script) => script,
@@ -225,10 +225,14 @@ async fn use_it(common: &Common, server: &Server) -> String {
         Ok(()) => None,
     };
     server.set_link(Some(link.clone()));
+    let ends = match streams::catch_up(common, server, &mut moved).await {
+        Ok(ends) => ends,
+        Err(error) => return in_words(&error),
+    };
     common.becomes(server, fault.as_deref());
     tokio::select! {
         why = writing::tell(common, server, link.clone(), &script) => why,
-        why = streams::follow(common, server, moved) => why,
+        why = streams::follow(common, server, (moved, ends)) => why,
         why = rates::tell(common, link.clone()) => why,
         why = feeding::beat(common, server, link.clone(), &run) => why,
         why = feeding::feed(common, server, link.clone(), (&script, &run)) => why,

@@ -36,6 +36,11 @@ pub(super) fn keeps(pool: &Pool, unused: Duration) -> Option<Duration> {
     Some((idle * QUARTERS / 4).saturating_sub(unused))
 }
 
+/// Whether no session lives here.
+pub(super) fn is_empty(control: &Control) -> bool {
+    control.current.load().snapshot.pools.iter().all(|pool| sessions(Some(pool)).is_none_or(Sessions::is_empty))
+}
+
 /// Whether the session lives here, on whatever node.
 pub(super) fn knows(control: &Control, place: &SessionPlace) -> bool {
     let generation = control.current.load();
