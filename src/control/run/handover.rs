@@ -7,6 +7,6 @@
 //! operators and the secret of sessions are in the state directory, which only one of both writes.
 
 mod channel;
-mod ejections;
 pub(super) mod giving;
+mod nodes;
 pub(super) mod taking;

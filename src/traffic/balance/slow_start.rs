@@ -29,6 +29,16 @@ impl SlowStart {
         self.climb = Some(Climb::default());
     }
 
+    /// How much of the time it is through; `None`: it has the whole share.
+    pub fn climbed(&self) -> Option<Duration> {
+        self.climb.map(|climb| climb.climbed)
+    }
+
+    /// One that is so far. How the node compared with its peers is not known.
+    pub fn from(climbed: Option<Duration>) -> Self {
+        Self { climb: climbed.map(|climbed| Climb { climbed, ..Climb::default() }) }
+    }
+
     /// Whether it has the whole share.
     pub const fn is_warm(&self) -> bool {
         self.climb.is_none()

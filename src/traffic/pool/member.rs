@@ -169,6 +169,18 @@ impl Load {
         self.set_warmth(crate::traffic::balance::slow_start::FLOOR);
     }
 
+    /// How far slow start is; `None`: the node has its whole weight.
+    pub(crate) fn climbed(&self) -> Option<Duration> {
+        self.slow_start.lock().climbed()
+    }
+
+    /// Goes on with a slow start that is so far.
+    pub(crate) fn go_on_from(&self, slow_start: Duration, climbed: Option<Duration>) {
+        let mut warmup = self.slow_start.lock();
+        *warmup = SlowStart::from(climbed);
+        self.set_warmth(warmup.step(slow_start, Duration::ZERO, 0, 0));
+    }
+
     /// Notes that a request of a pool without a session table started or ended here. It is written at most once a
     /// second, because threads share the word.
     pub fn note_use(&self, now: Tick) {

@@ -151,6 +151,26 @@ fn a_reload_keeps_the_share_in_slow_start_and_one_without_slow_start_ends_it() {
 }
 
 #[test]
+fn over_an_upgrade_a_warm_node_stays_warm_and_a_cold_one_goes_on() {
+    let nodes = [named("a"), named("b")];
+    let plan = Plan::before(&[&nodes[0], &nodes[1]]);
+    let plan = plan.member(1, "slow-start = \"2s\"").member(2, "slow-start = \"60s\"");
+    let mut world = World { weir: plan.start(), nodes };
+    eventually("one is warm, the other one not as cold any more", || {
+        world.warmth("n1") > 99.0 && world.warmth("n2") > 11.0
+    });
+    let before = world.warmth("n2");
+    let said = world.weir.command(&["upgrade", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&said.out).expect("it is JSON");
+    let after = world.warmth("n2");
+    assert!(world.warmth("n1") > 99.0, "{} %", world.warmth("n1"));
+    assert!((before..50.0).contains(&after), "{before} % before the upgrade, {after} % after it");
+    assert!(world.b_of(100) < 40);
+    assert_eq!(world.weir.exit_code(), Some(0));
+    world.weir.belongs_to(u32::try_from(told["pid"].as_u64().expect("a process has an id")).expect("it is small"));
+}
+
+#[test]
 fn a_standby_that_is_activated_starts_slowly_too() {
     let pool =
         "active = { start = 1, in-flight-per-node = 1, for = \"10ms\", cool-down = \"1h\" }\nslow-start = \"1h\"";

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 
-use super::ejections::Ejected;
+use super::nodes::{Ejected, Warming};
 
 /// Grows with every change after which another version would misread what it gets. New kinds of messages and new fields are
 /// no such change: who does not know them passes over them.
@@ -46,11 +46,13 @@ pub(super) enum Message {
     /// The new process could serve.
     Ready { version: String, pid: u32 },
     /// The process before accepts no more: the new one may. What it counted so far, in Prometheus' text format, and the nodes that
-    /// it ejected, of which earlier versions say nothing.
+    /// it ejected, and how far those are that start slowly; earlier versions say nothing of nodes.
     Go {
         metrics: String,
         #[serde(default)]
         ejected: Vec<Ejected>,
+        #[serde(default)]
+        warming: Vec<Warming>,
     },
     /// The new process accepts.
     Serving,

@@ -14,7 +14,7 @@ use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 
 use super::channel::{Channel, Frame, Given, Message, PROTOCOL};
-use super::ejections;
+use super::nodes;
 use super::taking::TAKES_OVER;
 use crate::control::reload::first::HandedSecrets;
 use crate::control::state::Control;
@@ -183,7 +183,9 @@ async fn let_serve(control: &Arc<Control>, channel: &mut Channel) -> io::Result<
     // What is bound from here on is told as it comes.
     control.teaching.switch(true);
     channel.send_sessions(&sessions(control).await?).await?;
-    channel.say(&Message::Go { metrics: control.observer.metrics.text(), ejected: ejections::of(control) }).await?;
+    let metrics = control.observer.metrics.text();
+    let (ejected, warming) = (nodes::ejected(control), nodes::warming(control));
+    channel.say(&Message::Go { metrics, ejected, warming }).await?;
     loop {
         if let Frame::Message(Message::Serving) = channel.next_within(SERVING).await? {
             return Ok(());

@@ -11,7 +11,7 @@ use tokio::net::UnixStream;
 
 pub(crate) use super::channel::Given;
 use super::channel::{Channel, Frame, Message, PROTOCOL};
-use super::ejections;
+use super::nodes;
 use crate::control::admin_sockets::AdminGiven;
 use crate::control::reload::first::HandedSecrets;
 use crate::control::state::Control;
@@ -114,9 +114,9 @@ impl Taking {
     fn take(&self, control: &Arc<Control>, frame: Frame) {
         match frame {
             Frame::Sessions(tables) => sessions::take_over(control, &tables),
-            Frame::Message(Message::Go { metrics, ejected }) if self.same_protocol => {
+            Frame::Message(Message::Go { metrics, ejected, warming }) if self.same_protocol => {
                 control.observer.metrics.go_on_from(&metrics);
-                ejections::go_on(control, &ejected);
+                nodes::go_on(control, &ejected, &warming);
             }
             Frame::Message(Message::Left { connections, metrics }) if self.same_protocol => {
                 control.observer.metrics.go_on_from(&metrics);
