@@ -142,7 +142,8 @@ impl Sharing {
     pub(crate) async fn finish(&self, for_good: bool) {
         let Some(Running { common, .. }) = &self.running else { return };
         let told = async {
-            let is_done = |server: &Arc<Server>| !server.is_up() || server.queue.is_done();
+            let is_gone = |server: &Server| server.is_tried() && !server.is_up();
+            let is_done = |server: &Arc<Server>| is_gone(server) || server.queue.is_done();
             let mut looks = 0;
             // Twice: between two looks a session may have been on its way to the queues.
             while looks < 2 {
