@@ -584,6 +584,7 @@ mod tests {
             ("0; url = https://10.0.0.3:8243/x", "0; url = https://10.0.0.3:8243/x"),
             ("0, url=\"https://10.0.0.3:8243/x\"; a", "0, url=\"https://esb.wso2.com/x\"; a"),
             ("0; url='https://10.0.0.3:8243/x", "0; url='https://esb.wso2.com/x"),
+            ("5; url= 'https://10.0.0.3:8243/x'", "5; url= 'https://esb.wso2.com/x'"),
             ("5", "5"),
             ("5; url=", "5; url="),
             ("5; url=/x", "5; url=/x"),

@@ -57,7 +57,7 @@ fn a_full_queue_is_in_the_verdict_and_in_every_view() {
     }
     let full = "has a full queue: requests get 503 queue-full";
     assert_eq!(events(&weir, "kind=pool&about=app"), [full], "one event, not one for each request");
-    assert!(weir.journal().contains(&format!("pool app {full}")), "{}", weir.journal());
+    weir.tells(&format!("pool app {full}"));
     gate.open();
 }
 

@@ -58,7 +58,7 @@ fn a_site_whose_certificate_has_not_come_keeps_nobody_else_from_being_served() {
     let pair = Pair::of(&["new.test"]);
     put(&weir, &pair, DIRECTORY);
     eventually("it is shown", || shown(&weir, "new.test") == Some(pair.der().to_vec()));
-    assert!(weir.journal().contains("site ordered: a certificate has come, valid until"), "{}", weir.journal());
+    weir.tells("site ordered: a certificate has come, valid until");
     eventually("all is well", || weir.ask_admin("/api/v1/status").text().contains("\"All well"));
     assert!(orders(&weir).contains("\"due\":null"), "{}", orders(&weir));
 

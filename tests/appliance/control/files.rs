@@ -68,7 +68,7 @@ fn a_chain_without_its_key_is_told_once_and_nothing_of_what_changed_is_used() {
     renewed[1].write(&dir, "mgt");
     let refused = "files have changed, and cannot be used; what was read before is kept: ";
     eventually("it is told", || weir.journal().contains(refused));
-    assert!(weir.journal().contains("esb.key: the key does not belong to the certificate"), "{}", weir.journal());
+    weir.tells("esb.key: the key does not belong to the certificate");
     assert_eq!(shown(&weir, "esb.test"), first.der());
     assert_eq!(shown(&weir, "mgt.test"), other.der(), "all or nothing");
     assert_eq!((changes(&weir, "refused"), success(&weir)), (1.0, false));
@@ -96,11 +96,11 @@ fn what_is_put_back_ends_the_complaint() {
     let weir = Plan::before(&[&origin]).secure().certificate(first.clone()).start();
     fs::remove_file(weir.path("esb.key")).expect("it was there");
     eventually("it is told", || !success(&weir));
-    assert!(weir.journal().contains("esb.key: no such file"), "{}", weir.journal());
+    weir.tells("esb.key: no such file");
     first.write(&weir.path(""), "esb");
     eventually("it is over", || success(&weir));
     assert_eq!(times(&weir, USED), 0);
-    assert!(weir.journal().contains("the files of the configuration hold again what is used"));
+    weir.tells("the files of the configuration hold again what is used");
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn sessions_outlive_starts_at_which_the_names_of_their_nodes_lead_nowhere() {
     let ask = |id| weir.client().ask(format!("GET / HTTP/1.1\r\nHost: esb.test\r\nCookie: JSESSIONID={id}\r\n\r\n"));
     let served: Vec<String> = ids.iter().map(|id| ask(id).text()).collect();
     assert_eq!(served, homes);
-    assert!(weir.journal().contains("8 more sessions are known from before"));
+    weir.tells("8 more sessions are known from before");
     drop(second);
 }
 
@@ -176,7 +176,7 @@ fn a_failed_look_up_keeps_what_was_known() {
     assert_eq!(told(&weir, 2).len(), 2);
     dns.says(Says::Failure);
     eventually("the journal says so", || weir.journal().contains("workers.test cannot be resolved"));
-    assert!(weir.journal().contains("127.0.0.1, 127.0.0.2 is kept"), "{}", weir.journal());
+    weir.tells("127.0.0.1, 127.0.0.2 is kept");
     let mut both = told(&weir, 4);
     both.sort();
     assert_eq!(both, ["first", "first", "second", "second"]);

@@ -117,9 +117,9 @@ fn an_upgrade_keeps_the_secret_of_the_process_before() {
     weir.belongs_to(next);
     assert_eq!(with_cookie(&weir, &cookie), (node, false));
     let told = "stays that of the process before, since an upgrade forgets none";
-    assert!(weir.journal().contains(told), "{}", weir.journal());
+    weir.tells(told);
     weir.reload();
-    assert!(weir.journal().contains("tickets stays this machine's own; restart Weir"), "{}", weir.journal());
+    weir.tells("tickets stays this machine's own; restart Weir");
     weir.stop();
     weir.start_again();
     assert!(with_cookie(&weir, &cookie).1, "it is of the secret of before");

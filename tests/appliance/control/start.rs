@@ -39,7 +39,7 @@ fn a_node_that_answers_no_probe_holds_a_start_up_for_its_time_only() {
     let (_origin, _gate, mut weir) = starting("start-timeout = \"200ms\"");
     assert!(weir.wait_for_notice("READY=1", Duration::from_secs(10)).is_some());
     let told = "clients are let in before every node was probed (start-timeout): pool app: n1";
-    assert!(weir.journal().contains(told), "{}", weir.journal());
+    weir.tells(told);
     assert!(weir.get("/").field("x-weir").is_some_and(|why| why.starts_with("unprobed")));
 }
 
@@ -69,7 +69,7 @@ fn who_comes_second_to_a_port_does_not_share_it() {
     let other = TcpListener::bind(weir.http()).expect("nobody listens yet");
     gate.open();
     assert_eq!(weir.exit_code(), Some(1));
-    assert!(weir.journal().contains("another process listens there"), "{}", weir.journal());
+    weir.tells("another process listens there");
     drop(other);
 }
 

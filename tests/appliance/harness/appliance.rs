@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_
 
 use super::client::http1::{Answer, Client};
 use super::client::tls::Offer;
-use super::eventually::within;
+use super::eventually::{PATIENCE, within};
 use super::node::origin::Origin;
 use super::plan::{Plan, Ports};
 
@@ -166,6 +166,13 @@ impl Appliance {
     /// What it wrote to standard error.
     pub(crate) fn journal(&self) -> String {
         self.read("journal")
+    }
+
+    /// Waits until the journal has these words: a thread of its own writes them, after what they tell of.
+    #[track_caller]
+    pub(crate) fn tells(&self, words: &str) {
+        let told = within(PATIENCE, || self.journal().contains(words));
+        assert!(told, "{words:?} is not in the journal:\n{}", self.journal());
     }
 
     /// Its process id.
