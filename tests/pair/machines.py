@@ -1,5 +1,6 @@
 """What the tests of several machines have in common: networks of their own, machines with a cable, and waiting for what happens."""
 
+import contextlib
 import http.server
 import json
 import os
@@ -154,7 +155,15 @@ class Threads(http.server.ThreadingHTTPServer):
         """Who leaves is no error."""
 
 
-def show_logs(*machines):
-    for machine in machines:
-        for log in sorted(machine.work.glob("*.log")):
-            print(f"--- {machine.name}, {log.stem}\n{log.read_text(errors='replace')[-40000:]}", file=sys.stderr)
+@contextlib.contextmanager
+def tried(name, *machines):
+    """When it fails, what the machines wrote, and then a line that a summary takes: what was tried, and what was wrong."""
+    try:
+        yield
+    except BaseException as error:
+        for machine in machines:
+            for log in sorted(machine.work.glob("*.log")):
+                print(f"--- {machine.name}, {log.stem}\n{log.read_text(errors='replace')[-40000:]}", file=sys.stderr)
+        why = str(error).split("\n")[0][:500]
+        print(f"FAILED: {pathlib.Path(sys.argv[0]).name}: {name}: {why or type(error).__name__}", flush=True)
+        raise

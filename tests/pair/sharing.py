@@ -287,18 +287,17 @@ def inside(scenes, binary, work):
     assert not unknown, f"WEIR_PAIR_SCENES: there is no {', '.join(unknown)}"
     scenes = {name: scene for name, scene in scenes.items() if not wanted or scene.__name__ in wanted}
     try:
-        for machine in (one, two):
-            machine.start_store()
-            machine.start_weir()
-        for machine in (one, two):
-            wait_for("the nodes are active", lambda: ready(machine))
+        with machines.tried("the start", one, two):
+            for machine in (one, two):
+                machine.start_store()
+                machine.start_weir()
+            for machine in (one, two):
+                wait_for("the nodes are active", lambda: ready(machine))
         for name, scene in scenes.items():
             began = time.monotonic()
-            print(f"ok: {name}: {scene(one, two)} ({time.monotonic() - began:.1f} s)", flush=True)
+            with machines.tried(name, one, two):
+                print(f"ok: {name}: {scene(one, two)} ({time.monotonic() - began:.1f} s)", flush=True)
         print(f"{len(scenes)} scenes")
-    except BaseException:
-        machines.show_logs(one, two)
-        raise
     finally:
         for machine in (one, two):
             machine.ends(machine.store)
