@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::env;
+use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
@@ -14,6 +15,10 @@ use crate::config::Listener;
 
 /// The number of connections that the kernel queues for a socket before Weir accepts them.
 const BACKLOG: i32 = 4096;
+
+/// The number of bytes that the kernel takes for a client ahead of what it could send (TCP_NOTSENT_LOWAT in tcp(7)). By its own
+/// default that is the send buffer, 4 MiB for each client that reads a large answer slowly.
+const UNSENT: u32 = 128 * 1024;
 
 /// A filter of packets (classic BPF) that drops those with the flag SYN, in byte 13 of TCP's header.
 const WITHOUT_SYN: [SockFilter; 4] = [
@@ -77,6 +82,7 @@ impl Inherited {
         let address = socket.local_addr()?;
         // The process before may have told the kernel to let nobody in. There is nothing to take off where it has not.
         let _ = SockRef::from(&socket).detach_filter();
+        bound_unsent(&socket);
         if !kept {
             self.lent.insert(address);
         }
@@ -163,6 +169,7 @@ fn bound(address: SocketAddr, shared: bool, free: bool) -> io::Result<TcpListene
     socket.set_reuse_port(shared)?;
     // Accepted sockets inherit this, which saves a system call for each connection.
     socket.set_tcp_nodelay(true)?;
+    bound_unsent(&socket);
     if address.is_ipv6() {
         // As nginx does by default: [::]:80 and 0.0.0.0:80 are two listeners.
         socket.set_only_v6(true)?;
@@ -174,4 +181,14 @@ fn bound(address: SocketAddr, shared: bool, free: bool) -> io::Result<TcpListene
     socket.bind(&address.into())?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
+}
+
+/// For the sockets that this one will accept: they inherit it. Where the machine's owner has set `net.ipv4.tcp_notsent_lowat`, that
+/// holds; so it does where that cannot be read, as in the service: the settings that are installed with it bound it. A kernel
+/// without the option goes without the bound.
+fn bound_unsent(socket: &impl AsFd) {
+    let set = fs::read_to_string("/proc/sys/net/ipv4/tcp_notsent_lowat");
+    if set.is_ok_and(|set| set.trim().parse() == Ok(u32::MAX)) {
+        let _ = SockRef::from(socket).set_tcp_notsent_lowat(UNSENT);
+    }
 }

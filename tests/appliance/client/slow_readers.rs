@@ -66,6 +66,22 @@ fn a_client_that_does_not_read_is_cut_and_takes_the_nodes_connection_along() {
 }
 
 #[test]
+fn the_kernel_takes_little_for_a_client_that_does_not_read() {
+    let (origin, weir) = world();
+    for mut client in [weir.client(), weir.secure_client()] {
+        let (before, mut held) = (origin.count(), 0);
+        client.send("GET /big HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+        origin.reached(before + 1);
+        // Until the client's own buffer is full, more is on its way. What was there last is what was held.
+        eventually("the client is cut", || {
+            held = client.held_for_it().unwrap_or(held);
+            origin.open_connections() == 0
+        });
+        assert!((1..512 << 10).contains(&held), "{held} bytes were held for the client");
+    }
+}
+
+#[test]
 fn a_client_that_reads_slowly_but_steadily_is_not_cut() {
     let timeout = Duration::from_millis(1500);
     let (_origin, weir) = world_with(timeout);

@@ -183,8 +183,7 @@ impl Client {
     /// Sends this again and again until it lies unread at the other side, which then has all of it.
     #[track_caller]
     pub(crate) fn send_until_unread(&mut self, piece: &[u8]) {
-        let addresses = self.socket.local_addr().and_then(|own| Ok((own.port(), self.socket.peer_addr()?.port())));
-        let (own, other) = addresses.expect("a connected socket has addresses");
+        let (own, other) = self.ports().expect("a connected socket has addresses");
         let waits = |own, other| crate::harness::ports::queues(own, other).unwrap_or_default();
         loop {
             assert!(self.send(piece), "it is taken");
@@ -193,6 +192,16 @@ impl Client {
                 return;
             }
         }
+    }
+
+    /// The bytes that the other side's kernel holds for this client. `None`: none, or the connection is over.
+    pub(crate) fn held_for_it(&self) -> Option<u64> {
+        let (own, other) = self.ports().ok()?;
+        crate::harness::ports::queues(other, own).map(|(sent, _)| sent).filter(|sent| *sent > 0)
+    }
+
+    fn ports(&self) -> io::Result<(u16, u16)> {
+        Ok((self.socket.local_addr()?.port(), self.socket.peer_addr()?.port()))
     }
 
     /// Says that nothing more will be sent.
