@@ -30,6 +30,7 @@ use crate::proxy::client::tls::Lasting;
 use crate::proxy::client::tls::digits::to_digits;
 use crate::proxy::generation::{Generation, Prepared};
 use crate::traffic::generations;
+use crate::traffic::resolved::Resolved;
 use crate::traffic::snapshot::{BuildInput, Secrets};
 use crate::traffic::tick::Tick;
 
@@ -244,7 +245,7 @@ impl Reloader {
         let opened = bind_new(config, &self.bound, self.threads.count(), &mut Inherited::default())?;
         listen(config, &opened)?;
         let refused = |what| vec![Problem { at: config.admin.at.clone(), what, advice: String::new() }];
-        self.naming.prepare(config).await.map_err(refused)?;
+        self.naming.prepare(config, &Resolved::default()).await.map_err(refused)?;
         // From here on nothing can fail.
         let before = self.control.current.load_full();
         let number = before.snapshot.generation + 1;
@@ -368,6 +369,7 @@ impl Reloader {
         // An order that an operator gave while this generation was built was applied to the generation before.
         operators::apply(&self.control, &generation);
         self.naming.follow(&generation.snapshot.config);
+        self.control.names.note(self.naming.resolved());
     }
 }
 

@@ -18,6 +18,7 @@ use super::outages::Outages;
 use super::refusals::Refusals;
 use super::reload::at_start::AtStart;
 use super::shared::board::Board as SharedBoard;
+use super::store::names::KnownNames;
 use super::store::state_dir::StateDir;
 use crate::config::Problem;
 use crate::config::orders_file::Weights;
@@ -120,6 +121,8 @@ pub(crate) struct Control {
     pub(crate) outages: Mutex<Outages>,
     /// What Weir refused in the last minute.
     pub(crate) refusals: Mutex<Refusals>,
+    /// The addresses of the nodes' names, for the next start.
+    pub(crate) names: KnownNames,
     /// The state directory. `None` when it cannot be used.
     pub(crate) state_dir: Option<StateDir>,
     /// Whether sessions are stored. They are not when the next start would not have the secret they are hashed with.
@@ -141,6 +144,11 @@ impl Control {
         } else {
             Err("another process is taking over: ask again in a moment".to_owned())
         }
+    }
+
+    /// The state directory, while this process is the one that writes to it.
+    pub(crate) fn dir_to_write(&self) -> Option<&StateDir> {
+        self.state_dir.as_ref().filter(|_| self.writes_state.load(Ordering::Relaxed))
     }
 
     /// The process before, and the connections that it still has.

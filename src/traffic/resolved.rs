@@ -15,6 +15,11 @@ impl Resolved {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// All names, in no order, with their addresses.
+    pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &[IpAddr])> {
+        self.0.iter().map(|(name, addresses)| (name, addresses.as_slice()))
+    }
+
     /// Stores the addresses of a name; true if they have changed. An empty list is ignored, and the known addresses
     /// stay.
     pub fn learn(&mut self, name: &Arc<str>, mut addresses: Vec<IpAddr>) -> bool {

@@ -37,8 +37,9 @@ impl Naming {
     }
 
     /// Looks up the names that are new in this configuration, all at once and for 5 seconds at most. A name without an
-    /// answer delays nothing: its node has no address until there is an answer.
-    pub(crate) async fn prepare(&mut self, config: &Config) -> Result<(), String> {
+    /// answer delays nothing: it has the addresses that it had `before`, in another process; else its node has none until
+    /// there is an answer.
+    pub(crate) async fn prepare(&mut self, config: &Config, before: &Resolved) -> Result<(), String> {
         let names = names_of(config);
         if names.is_empty() {
             self.prepared = Some(Vec::new());
@@ -48,7 +49,7 @@ impl Naming {
         let resolver = Arc::new(Resolver::new(&config.dns)?);
         self.resolver = Some(Arc::clone(&resolver));
         let (known, new): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| !self.resolved.of(name).is_empty());
-        let mut asked = look_up_all(&resolver, &new, &self.resolved).await;
+        let mut asked = look_up_all(&resolver, &new, before).await;
         for asked in &asked {
             self.resolved.learn(&asked.name, asked.addresses.clone());
         }

@@ -10,6 +10,7 @@ use crate::control::changes::stored;
 use crate::control::changes::stored::StoredOrders;
 use crate::control::names::naming::Naming;
 use crate::control::shared::keys::SharedKeys;
+use crate::control::store::names;
 use crate::control::store::state_dir::StateDir;
 use crate::observe::Observer;
 use crate::proxy::accept::sockets::{Inherited, Opened};
@@ -18,6 +19,7 @@ use crate::proxy::client::tls::Lasting;
 use crate::proxy::client::tls::digits::from_digits;
 use crate::proxy::client::tls::ticket_keys::TicketKeys;
 use crate::proxy::generation::{Generation, Prepared};
+use crate::traffic::resolved::Resolved;
 use crate::traffic::snapshot::{BuildInput, Secrets};
 
 /// What the process before gives, so that its clients are known; empty where there is none.
@@ -47,6 +49,8 @@ pub(crate) struct FirstGeneration {
     pub(crate) state_dir: Option<StateDir>,
     pub(crate) stored: StoredOrders,
     pub(crate) keeps_sessions: bool,
+    /// The addresses of the nodes' names that the process before knew.
+    pub(crate) names: Resolved,
     pub(super) naming: Naming,
     pub(super) opened: Vec<Opened>,
     /// What is left of it belongs to no listener.
@@ -85,7 +89,8 @@ impl FirstGeneration {
         let secrets = Secrets::of(secret);
         let prepared = Prepared::new(Arc::clone(&config), None, &lasting, observer).map_err(StartError::Config)?;
         let opened = bind_new(&config, &HashSet::new(), config.threads, &mut inherited).map_err(StartError::Bind)?;
-        naming.prepare(&config).await.map_err(problem)?;
+        let names = state_dir.as_ref().map(names::read).unwrap_or_default();
+        naming.prepare(&config, &names).await.map_err(problem)?;
         let input = BuildInput {
             generation: 1,
             previous: None,
@@ -94,7 +99,7 @@ impl FirstGeneration {
             weights: &stored.weights,
         };
         let generation = prepared.run(&input, observer);
-        Ok(Self { generation, lasting, secret, state_dir, stored, keeps_sessions, naming, opened, inherited })
+        Ok(Self { generation, lasting, secret, state_dir, stored, keeps_sessions, names, naming, opened, inherited })
     }
 }
 

@@ -30,6 +30,7 @@ use crate::control::shared::board::Board as SharedBoard;
 use crate::control::state::{Control, ReloadRequest, UpgradeRequest, WeightsRequest};
 use crate::control::store::SLOW_DISK;
 use crate::control::store::audit::{self, Change};
+use crate::control::store::names::KnownNames;
 use crate::control::store::sessions;
 use crate::control::{acme, gauges, operators};
 use crate::observe::Observer;
@@ -68,7 +69,7 @@ pub(super) struct Running {
     sampling: Sampling,
     /// Whether orders changed by themselves and are to be written.
     orders_due: bool,
-    orders_write: Option<JoinHandle<()>>,
+    state_write: Option<JoinHandle<()>>,
 }
 
 impl Running {
@@ -107,6 +108,7 @@ impl Running {
             shared_board: SharedBoard::with_orders(common),
             outages: Mutex::default(),
             refusals: Mutex::default(),
+            names: KnownNames::of_start(std::mem::take(&mut first.names)),
             state_dir: first.state_dir.take(),
             keeps_sessions: first.keeps_sessions,
             knows_previous: restored.is_ok(),
@@ -134,7 +136,7 @@ impl Running {
             last_upkeep: Tick::START,
             sampling: Sampling::default(),
             orders_due: false,
-            orders_write: None,
+            state_write: None,
         };
         Ok((running, first_rounds))
     }
@@ -174,19 +176,25 @@ impl Running {
         cluster::every_second(&self.control);
         acme::every_second(&self.control);
         self.orders_due |= operators::upkeep(&self.control);
-        self.write_orders();
+        self.write_state();
         self.tell_of_slow_reading();
         descriptors::read_limit();
     }
 
-    /// Writes the orders, where that is due and the write before is over.
-    fn write_orders(&mut self) {
-        let writes = self.orders_write.as_ref().is_some_and(|write| !write.is_finished());
-        if writes || !std::mem::take(&mut self.orders_due) {
+    /// Writes the orders and the names' addresses, where they are due and the write before is over.
+    fn write_state(&mut self) {
+        let writes = self.state_write.as_ref().is_some_and(|write| !write.is_finished());
+        let names_due = self.control.dir_to_write().is_some() && self.control.names.are_due();
+        if writes || !(self.orders_due || names_due) {
             return;
         }
-        let control = Arc::clone(&self.control);
-        self.orders_write = Some(tokio::task::spawn_blocking(move || operators::write_again(&control)));
+        let (control, orders) = (Arc::clone(&self.control), std::mem::take(&mut self.orders_due));
+        self.state_write = Some(tokio::task::spawn_blocking(move || {
+            if orders {
+                operators::write_again(&control);
+            }
+            save_names(&control);
+        }));
     }
 
     /// What is due four times a second.
@@ -226,6 +234,7 @@ pub(super) async fn save(control: &Arc<Control>) {
     let saving = Arc::clone(control);
     let saved = tokio::task::spawn_blocking(move || {
         operators::save(&saving);
+        save_names(&saving);
         sessions::save(&saving);
     });
     if tokio::time::timeout(LAST_WRITES, saved).await.is_err() {
@@ -234,6 +243,10 @@ pub(super) async fn save(control: &Arc<Control>) {
             "the disk of state-dir did not answer within {seconds} s: the last sessions and orders are not on it"
         );
     }
+}
+
+fn save_names(control: &Control) {
+    control.dir_to_write().iter().for_each(|dir| control.names.save(dir));
 }
 
 /// What a generation has, in numbers.

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod moments;
+pub(crate) mod names;
 pub(crate) mod sessions;
 pub(crate) mod state_dir;
 

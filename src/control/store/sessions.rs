@@ -4,7 +4,6 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -95,7 +94,7 @@ fn has_changes(control: &Control) -> bool {
 
 /// The directory for sessions, if they are stored.
 fn dir(control: &Control) -> Option<&StateDir> {
-    control.state_dir.as_ref().filter(|_| control.keeps_sessions && control.writes_state.load(Ordering::Relaxed))
+    control.dir_to_write().filter(|_| control.keeps_sessions)
 }
 
 /// Restores the stored sessions. Returns those whose nodes are not known yet; they stay in the file. `Err` when there

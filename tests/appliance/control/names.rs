@@ -1,10 +1,13 @@
 //! Nodes that have a name for an address: each of its addresses serves, and the list follows what DNS says.
 
+use std::fs;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::harness::{Answer, Appliance, Client, Dns, Gate, Origin, Pair, Plan, Says, Talk, eventually, ok, within};
 use crate::session_world;
+
+use super::upgrade::upgraded;
 
 const FIRST: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const SECOND: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -126,6 +129,8 @@ fn sessions_outlive_starts_at_which_the_names_of_their_nodes_lead_nowhere() {
     dns.says(Says::Failure);
     for _ in 0..2 {
         assert_eq!(weir.stop(), Some(0));
+        // With it the addresses of before hold, and nothing has to wait for them.
+        let _ = fs::remove_file(weir.path("names.json"));
         weir.start_again();
         assert_eq!(weir.get("/").status, 503);
     }
@@ -180,6 +185,45 @@ fn a_failed_look_up_keeps_what_was_known() {
     let mut both = told(&weir, 4);
     both.sort();
     assert_eq!(both, ["first", "first", "second", "second"]);
+}
+
+#[test]
+fn neither_an_upgrade_nor_a_start_needs_an_answer() {
+    let dns = one_and_two();
+    let first = Origin::speaking(naming("first"));
+    let _second = first.beside(SECOND, naming("second"));
+    let mut weir = plan(&dns, &first, "").start();
+    dns.says(Says::Failure);
+    let new = upgraded(&mut weir);
+    assert_eq!(weir.exit_code(), Some(0));
+    weir.belongs_to(new);
+    let mut both = told(&weir, 4);
+    both.sort();
+    assert_eq!(both, ["first", "first", "second", "second"]);
+    weir.tells("the name workers.test cannot be resolved, 127.0.0.1, 127.0.0.2 is kept");
+    dns.says(Says::Addresses(vec![SECOND]));
+    eventually("it is followed", || nodes(&weir) == ["workers@127.0.0.2"]);
+    eventually("it is on disk", || !weir.read("names.json").contains("127.0.0.1"));
+    dns.says(Says::Failure);
+    weir.kill();
+    weir.start_again();
+    assert_eq!(told(&weir, 2), ["second"; 2]);
+    dns.says(Says::Addresses(vec![FIRST]));
+    eventually("it is followed", || nodes(&weir) == ["workers@127.0.0.1"]);
+    assert_eq!(told(&weir, 2), ["first"; 2]);
+}
+
+#[test]
+fn a_damaged_file_of_addresses_is_set_aside_and_names_are_resolved_anew() {
+    let dns = Dns::saying(Says::Addresses(vec![FIRST]));
+    let first = Origin::speaking(naming("first"));
+    let mut weir = plan(&dns, &first, "").start();
+    assert_eq!(weir.stop(), Some(0));
+    fs::write(weir.path("names.json"), "{\"version\":1,\"names\":{\"workers.te").expect("written");
+    weir.start_again();
+    weir.tells("the last addresses of the nodes' names are not known (names.json in state-dir: EOF");
+    assert_eq!(told(&weir, 2), ["first"; 2]);
+    eventually("it is written anew", || weir.path("names.json").exists());
 }
 
 #[test]
@@ -242,7 +286,7 @@ fn operator(weir: &Appliance, node: &str, wish: &str) -> Answer {
 /// As planned, but certificates must be for their node and by one of these.
 fn believing(authorities: &str, name: &str, plan: Plan) -> Appliance {
     let mut weir = plan.start();
-    std::fs::write(weir.path("ca.pem"), authorities).expect("the test's directory is there");
+    fs::write(weir.path("ca.pem"), authorities).expect("the test's directory is there");
     let tls = format!("verify = \"full\", ca = \"{}\"{name}", weir.path("ca.pem").display());
     weir.edit(|text| text.replace("verify = \"none\"", &tls));
     weir.reload();

@@ -30,7 +30,7 @@ fn status(admin: SocketAddr) -> String {
 }
 
 /// The new process' id.
-fn upgraded(weir: &mut Appliance) -> u32 {
+pub(super) fn upgraded(weir: &mut Appliance) -> u32 {
     let said = weir.command(&["upgrade", "--json"]);
     assert_eq!(said.code, Some(0), "{said:?}\n{}", weir.journal());
     let told: serde_json::Value = serde_json::from_str(&said.out).expect("it is JSON");

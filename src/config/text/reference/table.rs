@@ -22,7 +22,7 @@ const STATUSES: Form = Form::Text("status codes");
 #[rustfmt::skip]
 pub(super) static REFERENCE: &[Key] = &[
     key("", "include", Form::List("file patterns"), "`[]`", "more files, merged in name order"),
-    key("", "state-dir", Form::Text("directory"), "`\"/var/lib/weir\"`", "where Weir keeps what outlives a restart: sessions, operators' orders for nodes, a secret; a change needs a restart"),
+    key("", "state-dir", Form::Text("directory"), "`\"/var/lib/weir\"`", "where Weir keeps what outlives a restart: sessions, operators' orders for nodes, addresses of nodes' names, a secret; a change needs a restart"),
     key("", "threads", Form::Integer(1, 1024), "one per core", "threads that carry traffic; a change needs a restart"),
     key("", "max-memory", Form::Size(32 << 20, 1 << 50), "nine tenths of what the service or container may have; else no limit", "how much memory may be used; from there on requests get 503 until there is an eighth less. With 64 open connections or fewer nobody is refused"),
     key("", "start-timeout", TIME_OR_NONE, "`\"5s\"`", "how long a start waits for the first round of all probes, and for a server of `[shared]`, before it lets clients in; 0s: not at all"),
