@@ -11,7 +11,9 @@ use super::complaint::Complaint;
 use super::entry::{Due, Entry, unix};
 use super::order::{Issued, Wanted};
 use super::question::Question;
+use super::tries::KeptTries;
 use crate::config::{Acme, Config};
+use crate::control::store::state_dir::StateDir;
 
 /// All certificates that are ordered.
 #[derive(Default)]
@@ -21,6 +23,8 @@ pub(crate) struct Board {
     pub(super) entries: BTreeMap<PathBuf, Entry>,
     /// What is done now, by CA.
     pub(super) running: HashMap<Arc<str>, JoinHandle<()>>,
+    /// What failed before this start, until it is known what is ordered.
+    before: KeptTries,
 }
 
 /// What is done for a certificate.
@@ -34,6 +38,16 @@ pub(super) enum Task {
 }
 
 impl Board {
+    /// At a start, with what the state directory tells.
+    pub(crate) fn of_start(dir: Option<&StateDir>) -> Self {
+        Self { before: dir.map(KeptTries::read).unwrap_or_default(), ..Self::default() }
+    }
+
+    /// What failed lately, for the next start.
+    pub(super) fn tries(&self) -> KeptTries {
+        KeptTries::of(self.entries.iter().map(|(file, entry)| (file.as_path(), entry.kept())))
+    }
+
     /// How many orders failed since one succeeded, by site.
     pub(crate) fn failures(&self) -> BTreeMap<Arc<str>, u32> {
         let mut by_site = BTreeMap::new();
@@ -62,7 +76,7 @@ impl Board {
         if self.config.as_ref().is_some_and(|known| Arc::ptr_eq(known, config)) {
             return;
         }
-        let mut before = std::mem::take(&mut self.entries);
+        let (mut before, mut kept) = (std::mem::take(&mut self.entries), std::mem::take(&mut self.before));
         for site in &config.sites {
             for ordered in &site.ordered {
                 let known = before.remove(&ordered.file);
@@ -72,6 +86,7 @@ impl Board {
                         entry.try_at_once();
                     }
                     entry.follow(&acme.name, &site.hosts, ordered.known.as_ref(), now);
+                    recall(&mut entry, &mut kept, &ordered.file, unix(now));
                     self.entries.insert(ordered.file.clone(), entry);
                 }
             }
@@ -132,5 +147,19 @@ impl Board {
         let der = entry.has.as_ref()?.der.clone();
         let state_dir = config.state_dir.clone();
         Some((file.clone(), Task::Question(Question { acme: acme.clone(), der, state_dir })))
+    }
+}
+
+/// What failed before this start counts, where the same was ordered.
+fn recall(entry: &mut Entry, kept: &mut KeptTries, file: &Path, now: i64) {
+    let Some(kept) = kept.take(file, &entry.authority, &entry.host_names()) else { return };
+    if let Some(next) = entry.failed_before(kept, now) {
+        log::warn!(
+            "orders of the certificate of {} failed before this start, and {} is not asked again for {} min, as CAs want it; `weir cert renew {}` asks at once",
+            entry.site,
+            entry.authority,
+            (next - now) / 60 + 1,
+            entry.site
+        );
     }
 }

@@ -8,6 +8,7 @@ use rustls_pki_types::CertificateDer;
 use super::complaint::Complaint;
 use super::order::Issued;
 use super::schedule::{Life, chance_of, pause};
+use super::tries::{Kept, Tries};
 use crate::config::certificate::{Leaf, day};
 use crate::config::{Acme, HostPattern, KeyType, Known};
 
@@ -32,6 +33,8 @@ pub(crate) struct Entry {
     /// How many orders failed since one succeeded.
     pub(crate) failures: u32,
     retry_at: i64,
+    /// What failed lately, also before this start.
+    tries: Tries,
     /// A certificate that could not be written.
     pub(super) unwritten: Option<Issued>,
     /// The DNS records that the operator is to make once.
@@ -78,6 +81,7 @@ impl Entry {
             last: None,
             failures: 0,
             retry_at: 0,
+            tries: Tries::default(),
             unwritten: None,
             records: Vec::new(),
         }
@@ -109,16 +113,41 @@ impl Entry {
 
     /// What failed may succeed now.
     pub(super) fn try_at_once(&mut self) {
-        self.retry_at = 0;
+        (self.retry_at, self.tries) = (0, Tries::default());
+    }
+
+    /// What failed before this start. When it is tried again, if that is later than now.
+    pub(super) fn failed_before(&mut self, kept: Kept, now: i64) -> Option<i64> {
+        let at = kept.tries.last().and_then(|last| u64::try_from(last).ok()).unwrap_or_default();
+        let at = UNIX_EPOCH.checked_add(Duration::from_secs(at)).unwrap_or(UNIX_EPOCH);
+        self.last = Some(Last { at, error: Some(kept.error) });
+        (self.failures, self.tries) = (kept.failures, kept.tries);
+        Some(self.tries.next(now)).filter(|next| *next > now)
+    }
+
+    /// For the next start.
+    pub(super) fn kept(&self) -> Kept {
+        Kept {
+            authority: self.authority.to_string(),
+            hosts: self.host_names(),
+            failures: self.failures,
+            error: self.last.as_ref().and_then(|last| last.error.clone()).unwrap_or_default(),
+            tries: self.tries.clone(),
+        }
+    }
+
+    pub(super) fn host_names(&self) -> Vec<String> {
+        self.hosts.iter().map(ToString::to_string).collect()
     }
 
     /// When it is ordered.
     pub(crate) fn due(&self, acme: &Acme, now: i64) -> Due {
         let due = self.wanted(acme, now);
-        if self.failures > 0 && !self.is_asked_for && self.retry_at > now {
+        let retry_at = self.retry_at.max(self.tries.next(now));
+        if !self.is_asked_for && retry_at > now {
             return match due {
-                Due::At(at) => Due::At(at.max(self.retry_at)),
-                Due::Now(_) => Due::At(self.retry_at),
+                Due::At(at) => Due::At(at.max(retry_at)),
+                Due::Now(_) => Due::At(retry_at),
             };
         }
         due
@@ -149,7 +178,8 @@ impl Entry {
     /// A certificate was written.
     pub(super) fn succeeded(&mut self, issued: &Issued, leaf: Leaf, directory: &str, at: SystemTime) {
         self.has = issued.certificate().map(|der| Has::new(der, leaf, directory));
-        (self.failures, self.retry_at, self.question_at) = (0, 0, 0);
+        (self.failures, self.question_at) = (0, 0);
+        self.try_at_once();
         (self.is_asked_for, self.unwritten) = (false, None);
         self.last = Some(Last { at, error: None });
     }
@@ -160,7 +190,11 @@ impl Entry {
         self.is_asked_for = false;
         let chance = chance_of(format!("{}{}{}", self.site, self.failures, unix(at)).as_bytes());
         let pause = pause(self.failures, complaint.retry_after, chance);
-        self.retry_at = unix(at).saturating_add(i64::try_from(pause.as_secs()).unwrap_or(i64::MAX));
+        let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        self.retry_at = unix(at).saturating_add(seconds(pause));
+        // The pause is as long as the CA asked for, where that is more than our own.
+        let asked_for = complaint.retry_after.map_or(0, |_| seconds(pause));
+        self.tries.failed(unix(at), asked_for);
         self.last = Some(Last { at, error: Some(complaint.what.clone()) });
         pause
     }

@@ -16,6 +16,7 @@ mod proof;
 mod question;
 mod schedule;
 mod transport;
+mod tries;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -95,6 +96,17 @@ async fn run_order(control: &Arc<Control>, file: &Path, wanted: Wanted, unwritte
         Ok(issued) => write(wanted, issued).await,
         Err(complaint) => Err((complaint, None)),
     };
+    note(control, file, (written, records), &directory);
+    let (control, tries) = (Arc::clone(control), control.acme.lock().tries());
+    let keeping = tokio::task::spawn_blocking(move || control.dir_to_write().iter().for_each(|dir| tries.write(dir)));
+    // It fails only when the runtime ends.
+    let _ = keeping.await;
+}
+
+/// How an order ended, and the records of DNS that it would need.
+type OrderEnd = (Result<(Issued, Leaf), (Complaint, Option<Issued>)>, Option<Vec<String>>);
+
+fn note(control: &Control, file: &Path, (written, records): OrderEnd, directory: &str) {
     let now = SystemTime::now();
     let mut board = control.acme.lock();
     let Some(entry) = board.entries.get_mut(file) else { return };
@@ -108,7 +120,7 @@ async fn run_order(control: &Arc<Control>, file: &Path, wanted: Wanted, unwritte
             let text = format!("ordered from {}, valid until {}", entry.authority, day(leaf.not_after));
             log::info!("the certificate of {} was {text}; it is in {}", entry.site, file.display());
             tell(control, entry, &text, true);
-            entry.succeeded(&issued, leaf, &directory, now);
+            entry.succeeded(&issued, leaf, directory, now);
         }
         Err((complaint, unwritten)) => {
             let pause = entry.failed(&complaint, now);

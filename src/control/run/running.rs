@@ -18,6 +18,7 @@ use super::following::Following;
 use super::reading::Reading;
 use super::upgrading::Upgrading;
 use crate::config::Config;
+use crate::control::acme::board::Board;
 use crate::control::actor::OrderedBy;
 use crate::control::changes::stored::StoredOrders;
 use crate::control::cluster;
@@ -104,7 +105,7 @@ impl Running {
             refused_files: Mutex::default(),
             cluster: Mutex::default(),
             askers: Mutex::default(),
-            acme: Mutex::default(),
+            acme: Mutex::new(Board::of_start(first.state_dir.as_ref())),
             shared_board: SharedBoard::with_orders(common),
             outages: Mutex::default(),
             refusals: Mutex::default(),
