@@ -348,6 +348,9 @@ async fn reload(
             let warnings = now.snapshot.config.warnings.iter().chain(&of_orders).map(ProblemStatus::from).collect();
             (StatusCode::OK, Json(ReloadAnswer { ok: true, generation, problems: Vec::new(), warnings }))
         }
+        Ok(Err(ReloadRefusal::HandedOver(pid))) => {
+            failed(StatusCode::SERVICE_UNAVAILABLE, &format!("process {pid} has taken over meanwhile: ask again"))
+        }
         Ok(Err(ReloadRefusal::Unrecorded(why))) => {
             failed(StatusCode::INSUFFICIENT_STORAGE, &audit::unrecorded(&why).in_one())
         }

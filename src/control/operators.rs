@@ -152,10 +152,15 @@ pub(super) fn write_orders(control: &Control, _turn: &MutexGuard<'_, ()>) -> Opt
             "this will be forgotten at the next restart: there is no state directory, and only the journal has it";
         return Some(Notice::new(what, ""));
     };
-    let text = orders_file::to_text(file(control, &control.orders.lock()));
+    let text = to_text(control);
     let error = dir.write(FILE, |out| out.write_all(text.as_bytes())).err()?;
     let what = format!("this is done, but a restart now would forget it: it cannot be written to state-dir: {error}");
     Some(Notice::new(what, "it is tried again each second"))
+}
+
+/// The orders in the form of their file.
+pub(crate) fn to_text(control: &Control) -> String {
+    orders_file::to_text(file(control, &control.orders.lock()))
 }
 
 fn file(control: &Control, orders: &Orders) -> OrdersFile {

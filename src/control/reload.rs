@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use self::binding::{bind_new, listen};
-use self::first::{FirstGeneration, HandedSecrets};
+use self::first::{FirstGeneration, Handed};
 use super::actor::OrderedBy;
 use super::cluster::Watching;
 use super::names::naming::{Naming, NewAddresses};
@@ -163,9 +163,10 @@ impl Reloader {
         self.lent.contains(&address)
     }
 
-    /// What the next process needs to know the clients of this one.
-    pub(crate) fn secrets_to_give(&self) -> HandedSecrets {
-        HandedSecrets { sessions: to_digits(&self.secret), tickets: self.lasting.tickets.to_give() }
+    /// What the next process needs to go on.
+    pub(crate) fn to_give(&self) -> Handed {
+        let (sessions, tickets) = (to_digits(&self.secret), self.lasting.tickets.to_give());
+        Handed { sessions, tickets, orders: operators::to_text(&self.control), names: self.control.names.to_give() }
     }
 
     /// Stops to accept. `kept`: who waits is served by the next process, which gets the sockets from systemd; otherwise only

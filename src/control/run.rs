@@ -75,7 +75,7 @@ pub(crate) fn run(
         let admin = AdminSide::new(start_admin, admin);
         let (naming, address_changes) = Naming::new(observer);
         let first = tokio::select! {
-            first = FirstGeneration::prepare(Arc::clone(&config), naming, observer, (taken.listeners, taken.secrets)) => first,
+            first = FirstGeneration::prepare(Arc::clone(&config), naming, observer, (taken.listeners, taken.handed)) => first,
             () = signals.end() => return Ok(()),
         };
         let first = first.map_err(|fault| match fault {

@@ -50,6 +50,8 @@ pub(crate) enum ReloadRefusal {
     Problems(Vec<Problem>),
     /// It cannot be written to the audit file, and so it was not begun.
     Unrecorded(String),
+    /// This process has taken over meanwhile, and is to be asked.
+    HandedOver(u32),
 }
 
 /// A request to hand over to the program that is installed now.

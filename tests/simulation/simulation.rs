@@ -33,7 +33,7 @@ use crate::config;
 use crate::control::admin_sockets::{AdminGiven, bind_admin};
 use crate::control::names::naming::Naming;
 use crate::control::operators::remaining::all_members;
-use crate::control::reload::first::{FirstGeneration, HandedSecrets};
+use crate::control::reload::first::{FirstGeneration, Handed};
 use crate::control::state::Control;
 use crate::observe::Observer;
 use crate::proxy::accept::sockets::Inherited;
@@ -208,7 +208,7 @@ async fn start(path: &Path) -> (Arc<Control>, JoinHandle<()>) {
     let observer = Observer::start("simulated").expect("a thread for logs");
     let admin = bind_admin(&config, AdminGiven::default()).unwrap_or_else(|problem| panic!("{problem}"));
     let (naming, address_changes) = Naming::new(&observer);
-    let nothing = (Inherited::default(), HandedSecrets::default());
+    let nothing = (Inherited::default(), Handed::default());
     let Ok(first) = FirstGeneration::prepare(Arc::clone(&config), naming, &observer, nothing).await else {
         panic!("the first generation cannot be prepared")
     };

@@ -3,7 +3,7 @@
 use std::io::stdout;
 use std::time::{Duration, SystemTime};
 
-use hyper::Method;
+use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::client::{send, send_change, send_change_within};
@@ -198,7 +198,13 @@ pub(crate) struct ReloadArgs {
 /// `weir reload`.
 pub(crate) fn reload(reload: &ReloadArgs) -> i32 {
     let (args, body) = (&reload.args, json!({ "reason": reload.why.said() }));
-    let (status, mut answer) = match send_change(args, &Method::POST, "/api/v1/reload", &body) {
+    let ask = || send_change(args, &Method::POST, "/api/v1/reload", &body);
+    let answered = ask().map(|first| match first.0 {
+        // Another process may have taken over meanwhile: it answers at the same place.
+        StatusCode::SERVICE_UNAVAILABLE => ask().unwrap_or(first),
+        _ => first,
+    });
+    let (status, mut answer) = match answered {
         Ok(answered) => answered,
         Err(why) => return fail(&why),
     };

@@ -38,6 +38,17 @@ pub(crate) fn load(path: &Path, dir: Option<&StateDir>) -> Result<StoredOrders, 
     Ok(StoredOrders::default())
 }
 
+/// Those that the process before gives: it may not have been able to write them. `None`: it gives none that can be read.
+pub(crate) fn handed(text: &str) -> Option<StoredOrders> {
+    if text.is_empty() {
+        return None;
+    }
+    let read = orders_file::from_bytes(text.as_bytes());
+    let told =
+        |why: &Unreadable| log::warn!("the orders that the process before gives: {why}; those in state-dir hold");
+    read.inspect_err(told).ok().map(StoredOrders::of)
+}
+
 /// What operators ordered before the start.
 #[derive(Default)]
 pub(crate) struct StoredOrders {

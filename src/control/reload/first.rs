@@ -10,7 +10,7 @@ use crate::control::changes::stored;
 use crate::control::changes::stored::StoredOrders;
 use crate::control::names::naming::Naming;
 use crate::control::shared::keys::SharedKeys;
-use crate::control::store::names;
+use crate::control::store::names::{self, KnownNames};
 use crate::control::store::state_dir::StateDir;
 use crate::observe::Observer;
 use crate::proxy::accept::sockets::{Inherited, Opened};
@@ -19,16 +19,19 @@ use crate::proxy::client::tls::Lasting;
 use crate::proxy::client::tls::digits::from_digits;
 use crate::proxy::client::tls::ticket_keys::TicketKeys;
 use crate::proxy::generation::{Generation, Prepared};
-use crate::traffic::resolved::Resolved;
 use crate::traffic::snapshot::{BuildInput, Secrets};
 
-/// What the process before gives, so that its clients are known; empty where there is none.
+/// What the process before gives, so that all goes on; empty where there is none.
 #[derive(Clone, Default)]
-pub(crate) struct HandedSecrets {
+pub(crate) struct Handed {
     /// The secret of sessions, in hexadecimal digits.
     pub(crate) sessions: String,
     /// The keys of TLS tickets.
     pub(crate) tickets: String,
+    /// Operators' orders and weights, in the form of their file.
+    pub(crate) orders: String,
+    /// The addresses of the nodes' names, in the form of their file.
+    pub(crate) names: String,
 }
 
 /// Why nothing was started.
@@ -48,9 +51,10 @@ pub(crate) struct FirstGeneration {
     pub(in crate::control) secret: [u8; 32],
     pub(crate) state_dir: Option<StateDir>,
     pub(crate) stored: StoredOrders,
+    /// The orders come from the process before, and not from the disk.
+    pub(crate) orders_are_handed: bool,
     pub(crate) keeps_sessions: bool,
-    /// The addresses of the nodes' names that the process before knew.
-    pub(crate) names: Resolved,
+    pub(crate) names: KnownNames,
     pub(super) naming: Naming,
     pub(super) opened: Vec<Opened>,
     /// What is left of it belongs to no listener.
@@ -63,7 +67,7 @@ impl FirstGeneration {
         config: Arc<Config>,
         mut naming: Naming,
         observer: &Arc<Observer>,
-        (mut inherited, handed): (Inherited, HandedSecrets),
+        (mut inherited, handed): (Inherited, Handed),
     ) -> Result<Self, StartError> {
         let at = config.admin.at.clone();
         let problem = |what: String| StartError::Config(vec![Problem { at: at.clone(), what, advice: String::new() }]);
@@ -76,10 +80,14 @@ impl FirstGeneration {
         let lasting = Lasting { tickets, challenges: Arc::default() };
         let new_secret = tls::secret().map_err(problem)?;
         let state_dir = open_state_dir(&config.state_dir);
-        let stored = stored::load(&config.state_dir, state_dir.as_ref()).map_err(|(what, advice)| {
+        let handed_orders = stored::handed(&handed.orders);
+        let orders_are_handed = handed_orders.is_some();
+        let stored = handed_orders.map_or_else(|| stored::load(&config.state_dir, state_dir.as_ref()), Ok);
+        let stored = stored.map_err(|(what, advice)| {
             let at = Place { line: 0, ..at.clone() };
             StartError::State(vec![Problem { at, what, advice: advice.to_owned() }])
         })?;
+        let names = names::handed(&handed.names).unwrap_or_else(|| KnownNames::of_start(state_dir.as_ref()));
         let handed = from_digits(&handed.sessions);
         let of_start = match shared {
             Some(shared) => (shared.sessions, true),
@@ -89,8 +97,7 @@ impl FirstGeneration {
         let secrets = Secrets::of(secret);
         let prepared = Prepared::new(Arc::clone(&config), None, &lasting, observer).map_err(StartError::Config)?;
         let opened = bind_new(&config, &HashSet::new(), config.threads, &mut inherited).map_err(StartError::Bind)?;
-        let names = state_dir.as_ref().map(names::read).unwrap_or_default();
-        naming.prepare(&config, &names).await.map_err(problem)?;
+        naming.prepare(&config, &names.known()).await.map_err(problem)?;
         let input = BuildInput {
             generation: 1,
             previous: None,
@@ -99,7 +106,19 @@ impl FirstGeneration {
             weights: &stored.weights,
         };
         let generation = prepared.run(&input, observer);
-        Ok(Self { generation, lasting, secret, state_dir, stored, keeps_sessions, names, naming, opened, inherited })
+        Ok(Self {
+            generation,
+            lasting,
+            secret,
+            state_dir,
+            stored,
+            orders_are_handed,
+            keeps_sessions,
+            names,
+            naming,
+            opened,
+            inherited,
+        })
     }
 }
 

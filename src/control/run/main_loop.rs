@@ -83,7 +83,7 @@ impl Running {
                     ready = true;
                 }
                 signalled = signals.next() => match signalled {
-                    Signalled::Reload => self.ask_for_reload(),
+                    Signalled::Reload => self.ask_for_reload(Actor::signal("SIGHUP")),
                     Signalled::Upgrade => self.ask_for_upgrade(),
                     Signalled::Reopen => self.reopen_logs(),
                     Signalled::Stop(signal) if self.has_handed_over() => {
@@ -98,7 +98,7 @@ impl Running {
                         return Ok(());
                     }
                 },
-                Some(request) = self.reload_requests.recv(), if free => self.begin_reload(request).await,
+                Some(request) = self.reload_requests.recv(), if free || self.has_handed_over() => self.begin_reload(request).await,
                 read = next_read(&mut self.reading) => self.end_reload(read).await,
                 looked = next_look(&mut self.following), if free => self.looked_at_files(looked),
                 Some(request) = self.upgrade_requests.recv(), if ready && self.reading.is_none() => {
@@ -157,9 +157,9 @@ impl Running {
         Ok(())
     }
 
-    /// SIGHUP. It waits where Weir starts or hands over; where reloads wait already, one more would change nothing.
-    fn ask_for_reload(&self) {
-        let (by, answer) = (OrderedBy::without_reason(Actor::signal("SIGHUP")), oneshot::channel().0);
+    /// It waits where Weir starts or hands over; where reloads wait already, one more would change nothing.
+    pub(super) fn ask_for_reload(&self, actor: Actor) {
+        let (by, answer) = (OrderedBy::without_reason(actor), oneshot::channel().0);
         let _ = self.control.reload_requests.try_send(ReloadRequest { by, unrecorded: Unrecorded::GoesOn, answer });
     }
 

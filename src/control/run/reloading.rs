@@ -10,8 +10,12 @@ use crate::control::store::SLOW_DISK;
 use crate::observe::notify::monotonic_microseconds;
 
 impl Running {
-    /// Writes down that a reload is ordered, and has its files read.
-    pub(super) async fn begin_reload(&mut self, ReloadRequest { by, unrecorded, answer }: ReloadRequest) {
+    /// Writes down that a reload is ordered, and has its files read; by the process that serves, if that is another one.
+    pub(super) async fn begin_reload(&mut self, request: ReloadRequest) {
+        if self.has_handed_over() {
+            return self.pass_on(request);
+        }
+        let ReloadRequest { by, unrecorded, answer } = request;
         let recorded = self.record("reload", &by, "asked".to_owned()).await;
         if let (Err(why), Unrecorded::Refused) = (recorded, unrecorded) {
             // The caller may have gone away in the meantime.

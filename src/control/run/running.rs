@@ -31,7 +31,6 @@ use crate::control::shared::board::Board as SharedBoard;
 use crate::control::state::{Control, ReloadRequest, UpgradeRequest, WeightsRequest};
 use crate::control::store::SLOW_DISK;
 use crate::control::store::audit::{self, Change};
-use crate::control::store::names::KnownNames;
 use crate::control::store::sessions;
 use crate::control::{acme, gauges, operators};
 use crate::observe::Observer;
@@ -68,7 +67,7 @@ pub(super) struct Running {
     /// When the pools were last looked after.
     last_upkeep: Tick,
     sampling: Sampling,
-    /// Whether orders changed by themselves and are to be written.
+    /// Whether orders changed by themselves, or came from the process before, and are to be written.
     orders_due: bool,
     state_write: Option<JoinHandle<()>>,
 }
@@ -109,7 +108,7 @@ impl Running {
             shared_board: SharedBoard::with_orders(common),
             outages: Mutex::default(),
             refusals: Mutex::default(),
-            names: KnownNames::of_start(std::mem::take(&mut first.names)),
+            names: std::mem::take(&mut first.names),
             state_dir: first.state_dir.take(),
             keeps_sessions: first.keeps_sessions,
             knows_previous: restored.is_ok(),
@@ -117,6 +116,7 @@ impl Running {
         });
         operators::tell_of_start(&control);
         operators::apply(&control, &first.generation);
+        let orders_due = first.orders_are_handed;
         let threads = Arc::new(Threads::start(config.threads, &control.shared)?);
         let notifier = Arc::new(Notifier::from_environment());
         let (reloader, first_rounds) = Reloader::begin(path, first, (&control, &threads), &notifier);
@@ -136,7 +136,7 @@ impl Running {
             notifier,
             last_upkeep: Tick::START,
             sampling: Sampling::default(),
-            orders_due: false,
+            orders_due,
             state_write: None,
         };
         Ok((running, first_rounds))
@@ -185,8 +185,8 @@ impl Running {
     /// Writes the orders and the names' addresses, where they are due and the write before is over.
     fn write_state(&mut self) {
         let writes = self.state_write.as_ref().is_some_and(|write| !write.is_finished());
-        let names_due = self.control.dir_to_write().is_some() && self.control.names.are_due();
-        if writes || !(self.orders_due || names_due) {
+        let due = self.orders_due || self.control.names.are_due();
+        if writes || !due || self.control.dir_to_write().is_none() {
             return;
         }
         let (control, orders) = (Arc::clone(&self.control), std::mem::take(&mut self.orders_due));

@@ -4,15 +4,17 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::handover::giving::{Giving, Step, Terms};
 use super::handover::taking::Given;
 use super::running::{Running, save};
 use super::upgrading::{Stage, Upgrading};
-use crate::control::actor::OrderedBy;
+use crate::control::actor::{Actor, OrderedBy};
 use crate::control::admin_sockets::AdminGiven;
 use crate::control::changes::stored::{self, StoredOrders};
 use crate::control::operators;
-use crate::control::state::UpgradeRequest;
+use crate::control::state::{ReloadRefusal, ReloadRequest, UpgradeRequest};
 use crate::control::store::{SLOW_DISK, sessions};
 
 /// How long the new process may take to hear the last.
@@ -58,8 +60,8 @@ impl Running {
         sockets.extend(given.metrics.map(|socket| (Given::Metrics, socket.into())));
         sockets.extend(given.unix.map(|socket| (Given::AdminSocket, socket.into())));
         self.leave_state_dir().await;
-        let secrets = self.reloader.secrets_to_give();
-        let terms = Terms { path: self.path.clone(), secrets, sockets, control: self.control.clone() };
+        let handed = self.reloader.to_give();
+        let terms = Terms { path: self.path.clone(), handed, sockets, control: self.control.clone() };
         let giving = Giving::begin(terms);
         self.upgrading =
             Some(Upgrading { giving, by, answer: None, listeners, admin, stage: Stage::Starts, ends: false });
@@ -91,7 +93,7 @@ impl Running {
                 self.upgrading = Some(upgrading);
             }
             Step::Served { pid, version } => {
-                upgrading.stage = Stage::Served(Instant::now());
+                upgrading.stage = Stage::Served(Instant::now(), pid);
                 // Who follows the events ends, and comes to the new process.
                 self.control.stopping.store(true, Ordering::Relaxed);
                 self.threads.end_connections();
@@ -114,7 +116,7 @@ impl Running {
         let Upgrading { by, answer, listeners, admin, stage, .. } = upgrading;
         self.control.writes_state.store(true, Ordering::Relaxed);
         self.control.teaching.switch(false);
-        if let Stage::Served(_) = stage {
+        if let Stage::Served(..) = stage {
             // What the new process learned is in the file, as far as it was written.
             sessions::take_over_from_file(&self.control);
             self.take_orders_from_file();
@@ -128,6 +130,10 @@ impl Running {
         let text = format!("upgrade undone, this process goes on: {why}");
         log::error!("{text}");
         self.control.observer.events.push_about(SystemTime::now(), "upgrade", "weir", &text, by.about());
+        if let Stage::Served(..) = stage {
+            // What it was told to read meanwhile holds here too.
+            self.ask_for_reload(Actor { name: "weir".into(), from: "the upgrade that was undone".into() });
+        }
         self.notifier.main_is(std::process::id(), &text);
         let _ = self.record("upgrade", &by, text.clone()).await;
         if let Some(answer) = answer {
@@ -153,9 +159,23 @@ impl Running {
         operators::apply(&self.control, &self.control.current.load_full());
     }
 
+    /// A reload that was asked for after the new process had read the configuration: that one is to read it again. Who waits for the
+    /// answer asks it himself.
+    pub(super) fn pass_on(&self, ReloadRequest { by, answer, .. }: ReloadRequest) {
+        let Some(Upgrading { stage: Stage::Served(_, pid), .. }) = self.upgrading else { return };
+        if answer.send(Err(ReloadRefusal::HandedOver(pid))).is_ok() {
+            return;
+        }
+        log::info!("the reload ordered by {by} goes to process {pid}, which serves now");
+        let told = i32::try_from(pid).ok().and_then(Pid::from_raw).map(|pid| kill_process(pid, Signal::HUP));
+        if let Some(Err(error)) = told {
+            log::error!("process {pid} cannot be told to reload: {error}");
+        }
+    }
+
     /// Whether another process serves.
     pub(super) fn has_handed_over(&self) -> bool {
-        self.upgrading.as_ref().is_some_and(|upgrading| matches!(upgrading.stage, Stage::Served(_)))
+        self.upgrading.as_ref().is_some_and(|upgrading| matches!(upgrading.stage, Stage::Served(..)))
     }
 
     /// A signal to stop, when another process serves. That one is told too: its end is no reason to take back, and who connects now
@@ -171,7 +191,7 @@ impl Running {
 
     /// Whether another process serves, and nothing is left to do here, or the time for it is over.
     pub(super) fn is_done(&self) -> bool {
-        let Some(Upgrading { stage: Stage::Served(since), ends, .. }) = &self.upgrading else { return false };
+        let Some(Upgrading { stage: Stage::Served(since, _), ends, .. }) = &self.upgrading else { return false };
         let limit = self.control.current.load().snapshot.config.stop_timeout;
         let is_idle = self.control.open.load(Ordering::Relaxed) == 0;
         (is_idle && (*ends || since.elapsed() >= PROBATION)) || since.elapsed() >= limit

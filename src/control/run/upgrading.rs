@@ -28,8 +28,8 @@ pub(super) enum Stage {
     Starts,
     /// Nobody accepts for a moment.
     Between,
-    /// The new process serves since then.
-    Served(Instant),
+    /// The new process, by its id, serves since then.
+    Served(Instant, u32),
 }
 
 /// What an upgrade is waited for; never, where there is none.

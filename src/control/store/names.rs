@@ -30,9 +30,20 @@ pub(crate) struct KnownNames {
 }
 
 impl KnownNames {
-    /// At a start, with what [`read`] found.
-    pub(crate) fn of_start(read: Resolved) -> Self {
+    /// Those of before, at a start.
+    pub(crate) fn of_start(dir: Option<&StateDir>) -> Self {
+        let read = dir.map(read).unwrap_or_default();
         Self { now: Mutex::new(read.clone()), written: Mutex::new(read) }
+    }
+
+    /// What is known.
+    pub(crate) fn known(&self) -> Resolved {
+        self.now.lock().clone()
+    }
+
+    /// For the process that takes over, in the form of the file.
+    pub(crate) fn to_give(&self) -> String {
+        serde_json::to_string(&NamesFile::of(&self.known())).unwrap_or_default()
     }
 
     /// Takes what is known now.
@@ -50,9 +61,8 @@ impl KnownNames {
         if !self.are_due() {
             return;
         }
-        let now = self.now.lock().clone();
-        let names = now.iter().map(|(name, addresses)| (name.to_string(), addresses.to_vec())).collect();
-        let written = dir.write(FILE, |out| Ok(serde_json::to_writer(out, &NamesFile { version: VERSION, names })?));
+        let now = self.known();
+        let written = dir.write(FILE, |out| Ok(serde_json::to_writer(out, &NamesFile::of(&now))?));
         // The directory tells of a failure, and the next second tries again.
         if written.is_ok() {
             *self.written.lock() = now;
@@ -60,8 +70,20 @@ impl KnownNames {
     }
 }
 
-/// The addresses of before.
-pub(crate) fn read(dir: &StateDir) -> Resolved {
+impl NamesFile {
+    fn of(resolved: &Resolved) -> Self {
+        let names = resolved.iter().map(|(name, addresses)| (name.to_string(), addresses.to_vec())).collect();
+        Self { version: VERSION, names }
+    }
+}
+
+/// What the process before gives. It may not have been able to write it. `None`: it gives none that can be read.
+pub(crate) fn handed(text: &str) -> Option<KnownNames> {
+    let now = Mutex::new(parse(text.as_bytes()).ok()?);
+    Some(KnownNames { now, written: Mutex::default() })
+}
+
+fn read(dir: &StateDir) -> Resolved {
     let read = dir.read(FILE).map_err(|error| error.to_string());
     let parsed = read.and_then(|bytes| match bytes {
         None => Ok(Resolved::default()),

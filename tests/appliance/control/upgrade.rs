@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::harness::{Appliance, Client, Gate, Offer, Origin, Plan, eventually};
+use crate::harness::{Appliance, Client, Gate, Offer, Origin, Plan, eventually, ok};
 
 const KEPT: &str = "GET /a HTTP/1.1\r\nHost: esb.test\r\n\r\n";
 const CLOSED: &str = "GET /a HTTP/1.1\r\nHost: esb.test\r\nConnection: close\r\n\r\n";
@@ -247,6 +247,79 @@ fn a_process_that_has_nothing_left_to_do_takes_back_too_when_the_new_one_dies_so
     assert_eq!(weir.get("/a").status, 503, "and its order too");
     assert_eq!(weir.command(&["activate", "n1"]).code, Some(0), "{}", weir.journal());
     assert_eq!(weir.get("/a").status, 200);
+    assert_eq!(weir.stop(), Some(0));
+}
+
+#[test]
+fn an_order_holds_in_the_next_process_though_it_cannot_be_written() {
+    let origin = Origin::answering(|_| ok("node"));
+    // Nothing can be below a file, not even for root.
+    let mut weir = Plan::before(&[&origin]).state_dir("$dir/weir.toml/state").start();
+    assert_eq!(weir.command(&["maintain", "n1", "--force"]).code, Some(0));
+    assert_eq!(weir.command(&["weight", "app", "n1", "7"]).code, Some(0));
+    assert_eq!(weir.get("/").status, 503);
+    let new = upgraded(&mut weir);
+    assert_eq!(weir.exit_code(), Some(0));
+    weir.belongs_to(new);
+    assert_eq!(weir.get("/").status, 503, "a node in maintenance serves\n{}", weir.journal());
+    assert!(weir.ask_admin("/api/v1/nodes").text().contains("\"weight\":7,\"file_weight\":1"));
+    assert_eq!(weir.command(&["activate", "n1"]).code, Some(0));
+    assert_eq!(weir.get("/").status, 200);
+}
+
+/// Configures one site more.
+fn add_a_site(weir: &Appliance) {
+    let site = "[[site]]\nname = \"new\"\nlistener = \"http\"\nhosts = [\"new.test\"]\n[[site.route]]\nanswer = { body = \"new\" }\n";
+    weir.edit(|text| text + "\n" + site);
+}
+
+fn serves_the_new_site(weir: &Appliance) -> bool {
+    weir.client().ask("GET / HTTP/1.1\r\nHost: new.test\r\n\r\n").text() == "new"
+}
+
+#[test]
+fn a_reload_that_is_asked_for_while_the_next_process_starts_is_done_by_that_one() {
+    let (gate, holds) = (Gate::shut(), Arc::new(AtomicBool::new(false)));
+    let (opened, held) = (gate.clone(), Arc::clone(&holds));
+    let origin = Origin::speaking(move |talk| {
+        if talk.target() == "/probe" && held.load(Ordering::SeqCst) {
+            opened.pass();
+        }
+        talk.send(&ok("node"));
+    });
+    let health = "interval = \"1h\"\ntimeout = \"30s\"\nprobes = [{ kind = \"http\", path = \"/probe\" }]";
+    let mut weir = Plan::before(&[&origin]).health(health).top("start-timeout = \"60s\"").start();
+    holds.store(true, Ordering::SeqCst);
+    let probed = origin.count();
+    let new = thread::scope(|scope| {
+        let upgrade = scope.spawn(|| weir.command(&["upgrade", "--json"]));
+        // By then it has read the configuration.
+        origin.reached(probed + 1);
+        add_a_site(&weir);
+        weir.signal(Signal::HUP);
+        let reload = scope.spawn(|| weir.command(&["reload"]));
+        gate.open();
+        let (upgrade, reload) = (upgrade.join().expect("it ends"), reload.join().expect("it ends"));
+        assert_eq!((upgrade.code, reload.code), (Some(0), Some(0)), "{upgrade:?} {reload:?}\n{}", weir.journal());
+        let told: serde_json::Value = serde_json::from_str(&upgrade.out).expect("it is JSON");
+        u32::try_from(told["pid"].as_u64().expect("a process has an id")).expect("it is small")
+    });
+    weir.tells(&format!("the reload ordered by signal from SIGHUP goes to process {new}, which serves now"));
+    eventually("the new site is there", || serves_the_new_site(&weir));
+    assert_eq!(weir.exit_code(), Some(0));
+    weir.belongs_to(new);
+}
+
+#[test]
+fn what_the_next_process_read_holds_when_the_one_before_takes_back() {
+    let (_origin, _gate, mut weir) = world();
+    let (old, new) = (weir.id(), upgraded(&mut weir));
+    add_a_site(&weir);
+    assert_eq!(weir.command(&["reload"]).code, Some(0), "{}", weir.journal());
+    assert!(serves_the_new_site(&weir));
+    weir.kill_process(new);
+    assert!(weir.wait_for_notice(&format!("MAINPID={old}"), Duration::from_secs(5)).is_some(), "{}", weir.journal());
+    eventually("the new site is there", || serves_the_new_site(&weir));
     assert_eq!(weir.stop(), Some(0));
 }
 

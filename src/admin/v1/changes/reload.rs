@@ -46,6 +46,9 @@ pub(super) async fn reload(
         .await
         .map_err(|_| stopping())?;
     let generation = outcome.await.map_err(|_| stopping())?.map_err(|refusal| match refusal {
+        ReloadRefusal::HandedOver(pid) => {
+            ApiProblem::unavailable(format!("process {pid} has taken over meanwhile"), "ask again: it answers")
+        }
         ReloadRefusal::Unrecorded(why) => ApiProblem::unrecorded(audit::unrecorded(&why)),
         ReloadRefusal::Problems(problems) => {
             let kept = control.current.load().snapshot.generation;

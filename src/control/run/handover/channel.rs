@@ -41,6 +41,12 @@ pub(super) enum Message {
         /// The keys of TLS tickets. Earlier versions give none.
         #[serde(default)]
         tickets: String,
+        /// Operators' orders and the addresses of the nodes' names, each in the form of its file. Earlier versions give none:
+        /// what is on disk holds.
+        #[serde(default)]
+        orders: String,
+        #[serde(default)]
+        names: String,
         sockets: Vec<Given>,
     },
     /// The new process could serve.
@@ -221,6 +227,8 @@ mod tests {
             pid: 7,
             secret: String::new(),
             tickets: String::new(),
+            orders: String::new(),
+            names: String::new(),
             sockets,
         };
         ours.say(&hello).await.unwrap();

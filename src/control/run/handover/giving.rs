@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::channel::{Channel, Frame, Given, Message, PROTOCOL};
 use super::nodes;
 use super::taking::TAKES_OVER;
-use crate::control::reload::first::HandedSecrets;
+use crate::control::reload::first::Handed;
 use crate::control::state::Control;
 use crate::control::store::sessions;
 use crate::proxy::worker::teaching::Waiting;
@@ -43,7 +43,7 @@ pub(crate) enum Step {
 pub(crate) struct Terms {
     /// The configuration.
     pub(crate) path: PathBuf,
-    pub(crate) secrets: HandedSecrets,
+    pub(crate) handed: Handed,
     pub(crate) sockets: Vec<(Given, OwnedFd)>,
     pub(crate) control: Arc<Control>,
 }
@@ -166,9 +166,9 @@ async fn prepare(terms: &Terms, channel: &mut Channel) -> io::Result<(u32, Strin
     let (sockets, descriptors): (Vec<_>, Vec<_>) =
         terms.sockets.iter().map(|(given, socket)| (*given, socket.as_fd())).unzip();
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let HandedSecrets { sessions: secret, tickets } = terms.secrets.clone();
+    let Handed { sessions: secret, tickets, orders, names } = terms.handed.clone();
     let pid = std::process::id();
-    channel.say(&Message::Hello { protocol: PROTOCOL, version, pid, secret, tickets, sockets }).await?;
+    channel.say(&Message::Hello { protocol: PROTOCOL, version, pid, secret, tickets, orders, names, sockets }).await?;
     channel.send_descriptors(&descriptors).await?;
     let limit = START + terms.control.current.load().snapshot.config.start_timeout;
     loop {

@@ -13,7 +13,7 @@ pub(crate) use super::channel::Given;
 use super::channel::{Channel, Frame, Message, PROTOCOL};
 use super::nodes;
 use crate::control::admin_sockets::AdminGiven;
-use crate::control::reload::first::HandedSecrets;
+use crate::control::reload::first::Handed;
 use crate::control::state::Control;
 use crate::control::store::sessions;
 use crate::proxy::accept::sockets::Inherited;
@@ -38,7 +38,7 @@ pub(crate) struct Taking {
 pub(crate) struct Taken {
     pub(crate) listeners: Inherited,
     pub(crate) admin: AdminGiven,
-    pub(crate) secrets: HandedSecrets,
+    pub(crate) handed: Handed,
 }
 
 impl Taking {
@@ -51,16 +51,16 @@ impl Taking {
         socket.set_nonblocking(true)?;
         let mut channel = Channel::new(UnixStream::from_std(socket)?);
         let (hello, descriptors) = match channel.next_within(PATIENCE).await? {
-            Frame::Message(Message::Hello { protocol, version, pid, secret, tickets, sockets }) => {
+            Frame::Message(Message::Hello { protocol, version, pid, secret, tickets, orders, names, sockets }) => {
                 let descriptors = channel.receive_descriptors(sockets.len()).await?;
                 (
-                    (protocol, version, pid, HandedSecrets { sessions: secret, tickets }),
+                    (protocol, version, pid, Handed { sessions: secret, tickets, orders, names }),
                     sockets.into_iter().zip(descriptors),
                 )
             }
             _ => return Err(io::Error::other("the process before says something else than what it hands over")),
         };
-        let (protocol, version, pid, secrets) = hello;
+        let (protocol, version, pid, handed) = hello;
         log::info!("taking over from process {pid}, weir {version}: {} sockets", descriptors.len());
         let same_protocol = protocol == PROTOCOL;
         if !same_protocol {
@@ -68,7 +68,7 @@ impl Taking {
                 "weir {version} hands over in another way (protocol {protocol}, not {PROTOCOL}): sessions and orders are read from the state directory, counters begin at 0"
             );
         }
-        let taken = Taken { secrets, ..Taken::of(descriptors)? };
+        let taken = Taken { handed, ..Taken::of(descriptors)? };
         Ok(Some((Self { channel, pid, version, same_protocol }, taken)))
     }
 
@@ -130,11 +130,7 @@ impl Taking {
 impl Taken {
     /// What systemd gives, at a start like any other.
     pub(crate) fn from_systemd() -> Self {
-        Self {
-            listeners: Inherited::from_environment(),
-            admin: AdminGiven::default(),
-            secrets: HandedSecrets::default(),
-        }
+        Self { listeners: Inherited::from_environment(), admin: AdminGiven::default(), handed: Handed::default() }
     }
 
     fn of(sockets: impl Iterator<Item = (Given, OwnedFd)>) -> io::Result<Self> {
@@ -148,6 +144,6 @@ impl Taken {
                 Given::Unknown => {}
             }
         }
-        Ok(Self { listeners, admin, secrets: HandedSecrets::default() })
+        Ok(Self { listeners, admin, handed: Handed::default() })
     }
 }
