@@ -1,7 +1,7 @@
 //! `weir import nginx --compare`: what differs is found, what is the same is not, and nothing stays behind.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::SystemTime;
 
@@ -10,6 +10,7 @@ use weir::import::{Input, import};
 
 use super::*;
 use crate::patience::Patience;
+use crate::ports::free_port;
 
 /// The old one is a Weir too, on what was imported from the same file, with changes of its own.
 #[test]
@@ -126,6 +127,10 @@ fn first_request(old: &TcpListener) -> TcpStream {
     }
 }
 
+fn here() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, free_port()).into()
+}
+
 /// A file of nginx, the place of the old one, and a directory for what is temporary.
 struct World {
     room: Directory,
@@ -136,9 +141,7 @@ struct World {
 impl World {
     fn new(name: &str, locations: &[&str]) -> Self {
         let room = Directory::new(name);
-        let free = || TcpListener::bind("127.0.0.1:0").unwrap();
-        let held = [free(), free(), free()];
-        let [old, a, b] = held.map(|held| held.local_addr().unwrap());
+        let [old, a, b] = [(); 3].map(|()| here());
         let routes: String =
             locations.iter().map(|path| format!("location {path} {{ proxy_pass http://b; }}")).collect();
         let nginx = room.write(
@@ -156,7 +159,7 @@ impl World {
     fn old(&self, change: impl Fn(String) -> String) -> Running {
         let file = self.room.0.join("old.toml");
         let text = import(Input::Path(self.nginx.clone()), &file, SystemTime::now()).unwrap().text.unwrap();
-        let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let admin = here();
         let text = change(text);
         fs::write(&file, format!("state-dir = \".\"\n{text}\n[admin]\nbind = \"{admin}\"\nsocket = \"off\"\n"))
             .unwrap();

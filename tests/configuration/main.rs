@@ -17,6 +17,8 @@ mod management;
 #[path = "../docs/patience.rs"]
 mod patience;
 mod pools;
+#[path = "../appliance/harness/ports.rs"]
+mod ports;
 mod schema;
 mod sites;
 mod unwise;

@@ -1,14 +1,17 @@
 //! The machine on which the pages' commands run: the cluster of the guide, as `weir demo` starts it, behind the guide's names
 //! and addresses; its files below a directory; and no programs but those that are listed.
 
+#[path = "../appliance/harness/ports.rs"]
+mod ports;
+
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+pub(crate) use self::ports::free_port;
 use crate::files::{certificate, directory};
 use crate::page::root;
 use crate::patience::Patience;
@@ -32,7 +35,7 @@ impl Machine {
         for folder in ["etc", "bin", "var/log/weir", "var/lib/weir", "home", "etc/default"] {
             fs::create_dir_all(directory.join(folder)).unwrap();
         }
-        let [http, https, admin] = ports();
+        let [http, https, admin] = [(); 3].map(|()| free_port());
         let demo = demo(&directory, &weir, [http, https, admin]);
         let mut machine = Self {
             demo,
@@ -250,10 +253,4 @@ fn demo(directory: &Path, weir: &Path, [http, https, admin]: [u16; 3]) -> Child 
         .stderr(journal)
         .spawn()
         .unwrap()
-}
-
-/// Three that are free.
-fn ports() -> [u16; 3] {
-    let held = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    held.map(|socket| socket.local_addr().unwrap().port())
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use crate::files::{certificate, directory};
+use crate::machine::free_port;
 use crate::page::{Page, root};
 use crate::patience::Patience;
 
@@ -173,13 +174,10 @@ fn talk(stream: TcpStream, name: &str, cookie: &str) -> Option<()> {
 
 /// Two that are free at both nodes' addresses.
 fn ports() -> [u16; 2] {
-    let mut held = Vec::new();
     [(); 2].map(|()| {
         loop {
-            let here = TcpListener::bind("127.0.0.1:0").unwrap();
-            let port = here.local_addr().unwrap().port();
-            if let Ok(there) = TcpListener::bind(("127.0.0.2", port)) {
-                held.extend([here, there]);
+            let port = free_port();
+            if TcpListener::bind(("127.0.0.2", port)).is_ok() {
                 return port;
             }
         }

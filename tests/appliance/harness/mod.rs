@@ -13,6 +13,7 @@ mod node;
 mod plan;
 mod ports;
 mod process;
+mod queues;
 mod user;
 
 pub(crate) use appliance::{Appliance, fresh_dir, weir};

@@ -184,7 +184,7 @@ impl Client {
     #[track_caller]
     pub(crate) fn send_until_unread(&mut self, piece: &[u8]) {
         let (own, other) = self.ports().expect("a connected socket has addresses");
-        let waits = |own, other| crate::harness::ports::queues(own, other).unwrap_or_default();
+        let waits = |own, other| crate::harness::queues::queues(own, other).unwrap_or_default();
         loop {
             assert!(self.send(piece), "it is taken");
             crate::harness::eventually::eventually("what was sent arrives", || waits(own, other).0 == 0);
@@ -197,7 +197,7 @@ impl Client {
     /// The bytes that the other side's kernel holds for this client. `None`: none, or the connection is over.
     pub(crate) fn held_for_it(&self) -> Option<u64> {
         let (own, other) = self.ports().ok()?;
-        crate::harness::ports::queues(other, own).map(|(sent, _)| sent).filter(|sent| *sent > 0)
+        crate::harness::queues::queues(other, own).map(|(sent, _)| sent).filter(|sent| *sent > 0)
     }
 
     fn ports(&self) -> io::Result<(u16, u16)> {
