@@ -190,6 +190,24 @@ mod tests {
     }
 
     #[test]
+    fn a_redirect_to_the_url_that_was_asked_for_leads_back() {
+        let other = Url { secure: true, port: 8443, ..PLAIN };
+        for (target, asked, back) in [
+            (changed("https", "", 0, ""), SECURE, true),
+            (changed("https", "", 0, ""), PLAIN, false),
+            (changed("https", "", 8443, ""), other, true),
+            (changed("https", "", 443, ""), other, false),
+            (changed("", "mgt.esb.wso2.com", 0, ""), SECURE, false),
+            (changed("", "", 0, "/carbon/"), SECURE, false),
+            (changed("", "", 0, "/carbon/"), Url { target: b"/carbon/", ..SECURE }, true),
+            (changed("", "", 0, "/carbon/"), Url { target: b"http://b/carbon/", ..SECURE }, true),
+        ] {
+            let redirect = Redirect { status: 308, target };
+            assert_eq!(leads_back(&redirect, &asked), back, "{redirect:?}");
+        }
+    }
+
+    #[test]
     fn every_host_and_every_form_of_target_makes_one_url() {
         for (host, target, expected) in [
             ("10.0.0.1", "/", "https://10.0.0.1/"),
