@@ -76,15 +76,8 @@ pub(super) struct KeptTries {
 impl KeptTries {
     /// Those of before. Nothing, where the file cannot be used: it is set aside.
     pub(super) fn read(dir: &StateDir) -> Self {
-        let read = dir.read(FILE).map_err(|error| error.to_string());
-        read.and_then(|bytes| bytes.map_or(Ok(Self::default()), |bytes| Self::parse(&bytes))).unwrap_or_else(|why| {
-            let kept = match dir.set_aside(FILE) {
-                Ok(aside) => format!("it is now {}", aside.display()),
-                Err(error) => format!("it cannot be set aside: {error}"),
-            };
-            log::warn!(
-                "it is not known which orders of certificates failed lately ({FILE} in state-dir: {why}); {kept}"
-            );
+        dir.read_as(FILE, Self::parse).unwrap_or_else(|why| {
+            log::warn!("it is not known which orders of certificates failed lately: {why}");
             Self::default()
         })
     }
@@ -105,9 +98,11 @@ impl KeptTries {
         self.certificates.remove(&name(file)).filter(|kept| kept.authority == authority && kept.hosts == hosts)
     }
 
-    /// Writes them. The directory tells of a failure.
+    /// Writes them. Where this fails, the next start may ask the CA too early.
     pub(super) fn write(&self, dir: &StateDir) {
-        let _ = dir.write(FILE, |out| Ok(serde_json::to_writer(out, self)?));
+        if let Err(error) = dir.replace(FILE, |out| Ok(serde_json::to_writer(out, self)?)) {
+            log::warn!("the next start will not know which orders of certificates failed lately: {error}");
+        }
     }
 }
 

@@ -84,17 +84,8 @@ pub(crate) fn handed(text: &str) -> Option<KnownNames> {
 }
 
 fn read(dir: &StateDir) -> Resolved {
-    let read = dir.read(FILE).map_err(|error| error.to_string());
-    let parsed = read.and_then(|bytes| match bytes {
-        None => Ok(Resolved::default()),
-        Some(bytes) => parse(&bytes),
-    });
-    parsed.unwrap_or_else(|why| {
-        let kept = match dir.set_aside(FILE) {
-            Ok(aside) => format!("it is now {}", aside.display()),
-            Err(error) => format!("it cannot be set aside: {error}"),
-        };
-        log::warn!("the last addresses of the nodes' names are not known ({FILE} in state-dir: {why}); {kept}");
+    dir.read_as(FILE, parse).unwrap_or_else(|why| {
+        log::warn!("the last addresses of the nodes' names are not known: {why}");
         Resolved::default()
     })
 }

@@ -167,6 +167,23 @@ impl StateDir {
         }
     }
 
+    /// What `parse` makes of a file; nothing where there is none. A file that cannot be used is set aside, and the error says why and
+    /// where it is now.
+    pub(crate) fn read_as<T: Default>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&[u8]) -> Result<T, String>,
+    ) -> Result<T, String> {
+        let read = self.read(name).map_err(|error| error.to_string());
+        read.and_then(|bytes| bytes.map_or_else(|| Ok(T::default()), |bytes| parse(&bytes))).map_err(|why| {
+            let kept = match self.set_aside(name) {
+                Ok(aside) => format!("it is now {}", aside.display()),
+                Err(error) => format!("it cannot be set aside: {error}"),
+            };
+            format!("{name} in state-dir: {why}; {kept}")
+        })
+    }
+
     /// Renames a file that cannot be used, and removes all but the latest three such files of its name. Returns the new
     /// path.
     pub(crate) fn set_aside(&self, name: &str) -> io::Result<PathBuf> {

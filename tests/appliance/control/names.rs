@@ -221,7 +221,7 @@ fn a_damaged_file_of_addresses_is_set_aside_and_names_are_resolved_anew() {
     assert_eq!(weir.stop(), Some(0));
     fs::write(weir.path("names.json"), "{\"version\":1,\"names\":{\"workers.te").expect("written");
     weir.start_again();
-    weir.tells("the last addresses of the nodes' names are not known (names.json in state-dir: EOF");
+    weir.tells("the last addresses of the nodes' names are not known: names.json in state-dir: EOF");
     assert_eq!(told(&weir, 2), ["first"; 2]);
     eventually("it is written anew", || weir.path("names.json").exists());
 }
