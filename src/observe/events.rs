@@ -2,10 +2,10 @@
 //! the lasting record is the journal.
 
 use std::collections::VecDeque;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use tokio::sync::watch;
 
 use super::dates::rfc3339;
@@ -17,7 +17,7 @@ pub const KINDS: [&str; 11] =
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Event {
-    /// Counts from 1, without gaps, so that a reader can tell what it has missed.
+    /// Counts from 1, without gaps, so that a reader can tell what it has missed. An upgrade counts on.
     pub number: u64,
     /// When, as RFC 3339.
     #[serde(serialize_with = "as_text")]
@@ -34,7 +34,7 @@ pub struct Event {
 }
 
 /// Who did it, and what it is about: each only where there is one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
     /// Who ordered it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,16 +61,71 @@ pub struct Events {
     pushed: watch::Sender<()>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Ring {
+    /// When this process began, in milliseconds since 1970: its events have it in their ids.
+    start: u64,
+    /// The same of the process whose events this one has, and the number of the last of them.
+    before: Option<(u64, u64)>,
     pushed: u64,
     events: VecDeque<Event>,
 }
 
+/// What one process gives the next of its events.
+#[derive(Debug, Default)]
+pub struct HandedEvents {
+    /// When it began, in milliseconds since 1970.
+    pub start: u64,
+    /// The oldest first.
+    pub events: Vec<Event>,
+}
+
 impl Events {
-    /// Keeps the last `most` events.
-    pub fn new(most: usize) -> Self {
-        Self { most, ring: Mutex::default(), pushed: watch::Sender::default() }
+    /// Keeps the last `most` events, from now on.
+    pub fn new(most: usize, now: SystemTime) -> Self {
+        let start = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let start = u64::try_from(start).unwrap_or_default();
+        let ring = Ring { start, before: None, pushed: 0, events: VecDeque::new() };
+        Self { most, ring: Mutex::new(ring), pushed: watch::Sender::default() }
+    }
+
+    /// The id of an event, by its number. That of another process is another one.
+    pub fn id(&self, number: u64) -> String {
+        format!("{}-{number}", self.ring.lock().start)
+    }
+
+    /// The number of the event with this id, if it is of this process or of the one before. What that one told after it had handed its
+    /// events over is not here: the last that it handed over stands for it.
+    pub fn number_of(&self, id: &str) -> Option<u64> {
+        let (start, number) = id.split_once('-')?;
+        let (start, number): (u64, u64) = (start.parse().ok()?, number.parse().ok()?);
+        let ring = self.ring.lock();
+        match ring.before {
+            _ if start == ring.start => Some(number),
+            Some((before, last)) if start == before => Some(number.min(last)),
+            _ => None,
+        }
+    }
+
+    /// For the process that takes over.
+    pub fn hand_over(&self) -> HandedEvents {
+        let ring = self.ring.lock();
+        HandedEvents { start: ring.start, events: ring.events.iter().cloned().collect() }
+    }
+
+    /// Those of the process before come first, and what has happened here counts on from them.
+    pub fn go_on_from(&self, handed: HandedEvents) {
+        let mut ring = self.ring.lock();
+        let Some(last) = handed.events.last().map(|event| event.number) else { return };
+        ring.before = Some((handed.start, last));
+        ring.pushed += last;
+        ring.events.iter_mut().for_each(|event| event.number += last);
+        let own = std::mem::replace(&mut ring.events, handed.events.into());
+        ring.events.extend(own);
+        let over = ring.events.len().saturating_sub(self.most);
+        ring.events.drain(..over);
+        drop(ring);
+        self.pushed.send_replace(());
     }
 
     /// Adds an event. A text is cut at 1000 characters: it may hold what a node said.
@@ -125,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_newest_come_first_and_the_oldest_are_forgotten() {
-        let events = Events::new(3);
+        let events = Events::new(3, UNIX_EPOCH);
         assert!(events.recent(10).is_empty());
         for second in 1..=5 {
             events.push(UNIX_EPOCH + Duration::from_secs(second), "state", "esb/worker1", &format!("change {second}"));
@@ -139,7 +194,7 @@ mod tests {
 
     #[test]
     fn who_waits_learns_of_each_event() {
-        let events = Events::new(3);
+        let events = Events::new(3, UNIX_EPOCH);
         let mut changes = events.changes();
         assert!(!changes.has_changed().unwrap());
         events.push(UNIX_EPOCH, "state", "esb/worker1", "passive");
@@ -150,8 +205,29 @@ mod tests {
     }
 
     #[test]
+    fn what_the_process_before_handed_over_comes_first() {
+        let at = |second| UNIX_EPOCH + Duration::from_secs(second);
+        let (before, events) = (Events::new(4, at(1)), Events::new(4, at(2)));
+        (1..=3).for_each(|number| before.push(at(number), "state", "esb/worker1", &format!("before {number}")));
+        events.push(at(4), "start", "weir", "here");
+        events.go_on_from(before.hand_over());
+        events.push(at(5), "upgrade", "weir", "took over");
+        let told: Vec<_> = events.after(0).into_iter().map(|event| (event.number, event.text)).collect();
+        let expected = [(2, "before 2"), (3, "before 3"), (4, "here"), (5, "took over")];
+        assert_eq!(told, expected.map(|(number, text)| (number, text.to_owned())));
+        // Who had all that was handed over, or what the process before told later, goes on with what is told here.
+        before.push(at(5), "upgrade", "weir", "another process serves");
+        let number_of = |number| events.number_of(&before.id(number));
+        assert_eq!((number_of(2), number_of(3), number_of(4)), (Some(2), Some(3), Some(3)));
+        assert_eq!((events.number_of(&events.id(4)), events.number_of("3000-4")), (Some(4), None));
+        // Nothing came: nothing changes.
+        events.go_on_from(HandedEvents::default());
+        assert_eq!((events.recent(1)[0].number, number_of(3)), (5, Some(3)));
+    }
+
+    #[test]
     fn an_event_reads_well_in_json() {
-        let events = Events::new(1);
+        let events = Events::new(1, UNIX_EPOCH);
         events.push(UNIX_EPOCH, "reload", "weir.toml", &"é".repeat(2_000));
         let event = &events.recent(1)[0];
         assert_eq!(event.text.chars().count(), 1_000);

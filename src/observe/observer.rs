@@ -34,7 +34,7 @@ impl Observer {
         Ok(Arc::new(Self {
             metrics: Metrics::new(version, now),
             history: History::new(now),
-            events: Events::new(EVENTS),
+            events: Events::new(EVENTS, now),
             logs: Logs::start()?,
             spans: Spans::default(),
         }))

@@ -29,7 +29,7 @@ pub(super) struct EventsView {
 /// One event.
 #[derive(Serialize, ToSchema)]
 pub(super) struct EventView {
-    /// Counts from 1 since the start, without gaps.
+    /// Counts from 1 since the start, without gaps; an upgrade counts on.
     number: u64,
     at: String,
     /// `certificate`, `cluster`, `files`, `operator`, `pool`, `reload`, `shared`, `start`, `state`, `stop` or `upgrade`.

@@ -28,7 +28,7 @@ use super::problem::ApiProblem;
 #[utoipa::path(get, path = "/api/v1/stream", params(
     ("only" = Option<String>, Query, description = "`events` leaves out the snapshots"),
     ("since" = Option<String>, Query, description = "Begin after the event with this number or id; without it the last 50 come first"),
-    ("Last-Event-ID" = Option<String>, Header, description = "As since; an id of another process begins anew"),
+    ("Last-Event-ID" = Option<String>, Header, description = "As since; an id from before a restart begins anew, one from before an upgrade does not"),
 ), responses(
     (status = 200, body = String, content_type = "text/event-stream"),
     (status = 400, body = ApiProblem, content_type = "application/problem+json"),
@@ -40,7 +40,8 @@ pub(super) async fn stream(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiProblem> {
-    let wanted = Wanted::of(query.as_deref().unwrap_or_default(), &headers, &hub).map_err(ApiProblem::bad_request)?;
+    let wanted = Wanted::of(query.as_deref().unwrap_or_default(), &headers, &control.observer.events)
+        .map_err(ApiProblem::bad_request)?;
     let place = Arc::clone(&hub.places).try_acquire_owned().map_err(|_| full())?;
     let (sender, body) = Channel::new(1);
     let viewer = Viewer::new(&control, &hub, sender, &wanted);

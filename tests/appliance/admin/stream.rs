@@ -104,6 +104,37 @@ fn a_follower_sees_the_whole_each_second_and_each_event_at_once() {
 }
 
 #[test]
+fn a_follower_goes_on_in_the_next_process_of_an_upgrade() {
+    let origin = Origin::named("n");
+    let mut weir = Appliance::in_front_of(&[&origin]);
+    weir.reload();
+    let mut viewer = Viewer::of(&weir, "?only=events", "");
+    let mut id = viewer.until("generation 2 runs").id;
+    let said = weir.command(&["upgrade", "--json"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let mut told: Vec<Value> = Vec::new();
+    while let Some(event) = viewer.next() {
+        (id, told) = (event.id, [told, vec![event.data["text"].clone()]].concat());
+    }
+    let mut again = Viewer::of(&weir, "?only=events", &format!("Last-Event-ID: {id}\r\n"));
+    while !told.last().is_some_and(|text| text.as_str().is_some_and(|text| text.starts_with("took over from"))) {
+        told.push(again.next().expect("the stream goes on").data["text"].clone());
+    }
+    // All is there that was before, and each event once.
+    let kept: Value = serde_json::from_str(&weir.ask_admin("/api/v1/events?limit=1000").text()).expect("JSON");
+    let kept = kept["events"].as_array().expect("a list");
+    assert!(kept.iter().map(|event| event["number"].as_u64().expect("a number")).eq(1..=kept.len() as u64), "{kept:?}");
+    let read =
+        kept.iter().position(|event| event["text"].as_str().is_some_and(|text| text.contains("generation 2 runs")));
+    let after: Vec<&Value> = kept[read.expect("it is kept") + 1..].iter().map(|event| &event["text"]).collect();
+    let of_next: Vec<&Value> = told.iter().skip_while(|text| !after.contains(text)).collect();
+    assert_eq!(of_next, after, "followed: {told:?}");
+    let pid = serde_json::from_str::<Value>(&said.out).expect("JSON")["pid"].as_u64().expect("a process has an id");
+    assert_eq!(weir.exit_code(), Some(0));
+    weir.belongs_to(u32::try_from(pid).expect("it is small"));
+}
+
+#[test]
 fn there_are_places_for_so_many_and_one_that_goes_makes_room() {
     let origin = Origin::named("n");
     let weir = Appliance::in_front_of(&[&origin]);

@@ -2,7 +2,7 @@
 //! looks.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -26,8 +26,6 @@ pub(super) const MOST: usize = 32;
 pub(crate) struct Hub {
     /// A place for each viewer.
     pub(super) places: Arc<Semaphore>,
-    /// When this process began, in milliseconds since 1970.
-    start: u64,
     snapshots: watch::Sender<Option<Bytes>>,
     /// Whether snapshots are made.
     making: Mutex<bool>,
@@ -48,28 +46,11 @@ struct Snapshot {
 
 impl Default for Hub {
     fn default() -> Self {
-        let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        Self {
-            places: Arc::new(Semaphore::new(MOST)),
-            start: u64::try_from(start).unwrap_or_default(),
-            snapshots: watch::Sender::default(),
-            making: Mutex::default(),
-        }
+        Self { places: Arc::new(Semaphore::new(MOST)), snapshots: watch::Sender::default(), making: Mutex::default() }
     }
 }
 
 impl Hub {
-    /// The id of an event in the stream. That of another process is another one.
-    pub(super) fn id(&self, number: u64) -> String {
-        format!("{}-{number}", self.start)
-    }
-
-    /// The number of the event with this id, if it is of this process.
-    pub(super) fn number_of(&self, id: &str) -> Option<u64> {
-        let (start, number) = id.split_once('-')?;
-        (start.parse() == Ok(self.start)).then(|| number.parse().ok())?
-    }
-
     /// The snapshots from now on, in the form of the stream.
     pub(super) fn snapshots(self: &Arc<Self>, control: &Arc<Control>) -> watch::Receiver<Option<Bytes>> {
         let mut making = self.making.lock();

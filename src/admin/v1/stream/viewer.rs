@@ -27,7 +27,8 @@ const AT_ONCE: usize = 50;
 /// One viewer.
 pub(super) struct Viewer {
     control: Arc<Control>,
-    hub: Arc<Hub>,
+    /// Sends the snapshots for as long as it is held.
+    _hub: Arc<Hub>,
     /// The configuration by which the viewer was let in.
     let_in_by: Arc<Config>,
     sender: Sender<Bytes>,
@@ -43,7 +44,7 @@ impl Viewer {
         let newest = || events.recent(1).first().map_or(0, |event| event.number);
         Self {
             control: Arc::clone(control),
-            hub: Arc::clone(hub),
+            _hub: Arc::clone(hub),
             let_in_by: Arc::clone(&control.current.load().snapshot.config),
             sender,
             events: events.changes(),
@@ -57,7 +58,7 @@ impl Viewer {
     /// viewer asks again, and is judged anew.
     pub(super) async fn show(mut self) {
         // Who is cut off asks again after this time, and before the first event came too it knows where to go on.
-        let mut due = Some(Bytes::from(format!("retry: 1000\nid: {}\n\n", self.hub.id(self.last))));
+        let mut due = Some(Bytes::from(format!("retry: 1000\nid: {}\n\n", self.control.observer.events.id(self.last))));
         while self.may_stay() {
             if let Some(bytes) = due.take()
                 && !self.send(bytes).await
@@ -97,7 +98,11 @@ impl Viewer {
             self.last = last.number;
             for event in events.iter().take(AT_ONCE) {
                 let data = serde_json::to_string(&EventView::of(event)).unwrap_or_default();
-                let _ = write!(text, "event: event\nid: {}\ndata: {data}\n\n", self.hub.id(event.number));
+                let _ = write!(
+                    text,
+                    "event: event\nid: {}\ndata: {data}\n\n",
+                    self.control.observer.events.id(event.number)
+                );
             }
             if !self.send(text.into()).await {
                 return false;

@@ -22,7 +22,7 @@ const BEFORE: usize = 20;
 const PAUSE: Duration = Duration::from_secs(1);
 
 const AFTER: &str = "\
-Weir keeps the last 1000 events since its start; the journal has them all. --since takes a time ago (30m, 2h), a time of \
+Weir keeps the last 1000 events since its start, over upgrades too; the journal has them all. --since takes a time ago (30m, 2h), a time of \
 day (03:10, the last one), or a moment (2026-11-22T03:10:00Z). Times are shown in the local time; in JSON they are UTC.";
 
 /// `weir events`.

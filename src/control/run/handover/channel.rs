@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 
+use super::events::Told;
 use super::nodes::{Ejected, Warming};
 
 /// Grows with every change after which another version would misread what it gets. New kinds of messages and new fields are
@@ -51,14 +52,16 @@ pub(super) enum Message {
     },
     /// The new process could serve.
     Ready { version: String, pid: u32 },
-    /// The process before accepts no more: the new one may. What it counted so far, in Prometheus' text format, and the nodes that
-    /// it ejected, and how far those are that start slowly; earlier versions say nothing of nodes.
+    /// The process before accepts no more: the new one may. What it counted so far, in Prometheus' text format, the nodes that
+    /// it ejected, how far those are that start slowly, and its last events; earlier versions say nothing of nodes and events.
     Go {
         metrics: String,
         #[serde(default)]
         ejected: Vec<Ejected>,
         #[serde(default)]
         warming: Vec<Warming>,
+        #[serde(default)]
+        events: Told,
     },
     /// The new process accepts.
     Serving,

@@ -14,8 +14,8 @@ use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 
 use super::channel::{Channel, Frame, Given, Message, PROTOCOL};
-use super::nodes;
 use super::taking::TAKES_OVER;
+use super::{events, nodes};
 use crate::control::reload::first::Handed;
 use crate::control::state::Control;
 use crate::control::store::sessions;
@@ -185,7 +185,8 @@ async fn let_serve(control: &Arc<Control>, channel: &mut Channel) -> io::Result<
     channel.send_sessions(&sessions(control).await?).await?;
     let metrics = control.observer.metrics.text();
     let (ejected, warming) = (nodes::ejected(control), nodes::warming(control));
-    channel.say(&Message::Go { metrics, ejected, warming }).await?;
+    let events = events::told(&control.observer.events);
+    channel.say(&Message::Go { metrics, ejected, warming, events }).await?;
     loop {
         if let Frame::Message(Message::Serving) = channel.next_within(SERVING).await? {
             return Ok(());

@@ -11,7 +11,7 @@ use tokio::net::UnixStream;
 
 pub(crate) use super::channel::Given;
 use super::channel::{Channel, Frame, Message, PROTOCOL};
-use super::nodes;
+use super::{events, nodes};
 use crate::control::admin_sockets::AdminGiven;
 use crate::control::reload::first::Handed;
 use crate::control::state::Control;
@@ -114,8 +114,9 @@ impl Taking {
     fn take(&self, control: &Arc<Control>, frame: Frame) {
         match frame {
             Frame::Sessions(tables) => sessions::take_over(control, &tables),
-            Frame::Message(Message::Go { metrics, ejected, warming }) if self.same_protocol => {
+            Frame::Message(Message::Go { metrics, ejected, warming, events }) if self.same_protocol => {
                 control.observer.metrics.go_on_from(&metrics);
+                events::go_on(&control.observer.events, events);
                 nodes::go_on(control, &ejected, &warming);
             }
             Frame::Message(Message::Left { connections, metrics }) if self.same_protocol => {
