@@ -250,6 +250,7 @@ mod tests {
         upkeep(&own, 2);
         let joined = linked(Some(&own), 2, ONE);
         assert_eq!(states(&joined), ["eA", "sA"]);
+        assert!(joined.changed.is_empty(), "a pool that is new changes nothing: {:?}", joined.changed);
     }
 
     fn rounds(snapshot: &Snapshot, pool: usize, member: usize, outcome: Probed) {

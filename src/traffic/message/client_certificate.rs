@@ -101,6 +101,7 @@ mod tests {
         assert_eq!(STANDARD.decode(told(RequestValue::ClientCertDer)).unwrap(), made.der().as_ref());
         assert_eq!(told(RequestValue::ClientCertSequence), format!(":{}:", told(RequestValue::ClientCertDer)));
         assert_eq!(told(RequestValue::ClientSubject), "CN=partner\\, inc");
+        assert_eq!(shown.subject(), "CN=partner\\, inc");
         assert!(ClientCertificate::new(b"none").is_none());
     }
 }

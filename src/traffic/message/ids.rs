@@ -338,15 +338,22 @@ mod tests {
             let head = head(&format!("traceparent: {value}\r\n"));
             let ids = ids(&head, rules, false);
             let expected = (!valid).then_some(made.as_bytes());
-            assert_eq!(ids.traceparent(), expected, "{value}");
+            assert_eq!((ids.traceparent(), ids.begins_trace()), (expected, !valid), "{value}");
             let id = if valid { "4bf92f3577b34da6a3ce929d0e0e4736".to_owned() } else { format!("{:032x}", 1) };
             assert_eq!(ids.trace_id(&head), id.as_bytes(), "{value}");
         }
     }
 
     #[test]
+    fn where_nobody_looks_at_traces_the_logs_have_none() {
+        let head = head(&format!("traceparent: {VALID}\r\n"));
+        let ids = ids(&head, IdRules { traceparent: Traces::Pass, ..IdRules::default() }, true);
+        assert_eq!((ids.traceparent(), ids.trace_id(&head)), (None, b"".as_slice()));
+    }
+
+    #[test]
     fn what_is_made_can_be_read_again() {
-        for (trace, parent) in [(0, 0), (1, 2), (u128::MAX, u128::MAX), (7 << 64, 9 << 64)] {
+        for (trace, parent) in [(0, 0), (1, 1), (1, 2), (u128::MAX, u128::MAX), (7 << 64, 9 << 64)] {
             assert!(is_traceparent(&traceparent(trace.max(1), parent, true)), "{trace:x} {parent:x}");
         }
     }

@@ -297,6 +297,9 @@ mod tests {
              Content-Length: 5\r\n\r\nfine\n"
         );
         assert_eq!(page.fields(&reply).collect::<Vec<_>>(), [(b"X-Other".as_slice(), b"1".as_slice())]);
+        let mut told = Vec::new();
+        reply.each_edit(|name, value| told.push(format!("{}: {}", name.escape_ascii(), value.escape_ascii())));
+        assert_eq!(told, ["strict-transport-security: max-age=1", "content-type: a/b"]);
     }
 
     #[test]

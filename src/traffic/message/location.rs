@@ -394,6 +394,34 @@ mod tests {
     }
 
     #[test]
+    fn of_the_sites_that_lead_there_the_one_with_the_same_scheme_is_shown() {
+        let reverse_map = reverse_map(|reverse_map| {
+            reverse_map.add_pool(false, Redirects::default());
+            reverse_map.add_node(3, Host::of(b"10.0.0.9"), 8290);
+            reverse_map.add_site(site("other.wso2.com", true, 443, 3));
+            reverse_map.add_site(site("other.wso2.com", false, 80, 3));
+        });
+        for client in [public(false, "esb.wso2.com", 0), public(true, "esb.wso2.com", 1)] {
+            assert_mapped(&reverse_map, &client, &[("http://10.0.0.9:8290/x", "http://other.wso2.com/x")]);
+        }
+    }
+
+    #[test]
+    fn another_of_our_sites_stays_though_the_nodes_have_its_port() {
+        let mut reverse_map = ReverseMap::default();
+        for (pool, port) in [(0, 8443), (1, 443)] {
+            reverse_map.add_pool(true, Redirects::default());
+            reverse_map.add_node(pool, Host::of(b"10.0.0.3"), 443);
+            reverse_map.add_site(site("esb.wso2.com", true, port, pool));
+        }
+        let cases = [
+            ("https://esb.wso2.com/x", "https://esb.wso2.com/x"),
+            ("https://10.0.0.3/x", "https://esb.wso2.com:8443/x"),
+        ];
+        assert_mapped(&reverse_map, &public(true, "esb.wso2.com:8443", 0), &cases);
+    }
+
+    #[test]
     fn https_is_never_turned_into_http() {
         let one_pool = |secure_site: bool| {
             let mut reverse_map = ReverseMap::default();
@@ -585,6 +613,7 @@ mod tests {
             ("0, url=\"https://10.0.0.3:8243/x\"; a", "0, url=\"https://esb.wso2.com/x\"; a"),
             ("0; url='https://10.0.0.3:8243/x", "0; url='https://esb.wso2.com/x"),
             ("5; url= 'https://10.0.0.3:8243/x'", "5; url= 'https://esb.wso2.com/x'"),
+            ("5; url=  https://10.0.0.3:8243/x", "5; url=  https://esb.wso2.com/x"),
             ("5", "5"),
             ("5; url=", "5; url="),
             ("5; url=/x", "5; url=/x"),

@@ -76,4 +76,11 @@ mod tests {
         }
         assert_eq!(numbers.of(&stays), first);
     }
+
+    #[test]
+    fn no_number_of_connections_is_given_twice() {
+        let mut numbers = Numbers::default();
+        let links: HashSet<u64> = (0..100).map(|_| numbers.link()).collect();
+        assert_eq!(links.len(), 100);
+    }
 }

@@ -276,10 +276,12 @@ fn write_connection_to_client(out: &mut Vec<u8>, head: &AnswerHead, to_client: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Edits, Redirects};
+    use crate::config::{Edits, FieldValue, Redirects, ValuePart};
+    use crate::traffic::message::forwarded::{Forwarded, Trust};
     use crate::traffic::message::location::PublicName;
+    use crate::traffic::message::request_values::RequestValues;
     use crate::traffic::routing::reverse_map::Host;
-    use crate::wire::Method;
+    use crate::wire::{HeadLimits, Method, RequestHead};
 
     fn edits(set: &[(&str, &str)]) -> FieldEdits {
         let set = set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
@@ -305,6 +307,46 @@ mod tests {
             let found = String::from_utf8(out).expect("text");
             assert_eq!(found, format!("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n{expected}\r\n"));
         }
+    }
+
+    /// A request whose answers have fields that take something from it.
+    struct Asked<'a>(RequestValues<'a>);
+
+    impl RequestSource for Asked<'_> {
+        fn public_name(&self) -> PublicName<'_> {
+            PublicName { secure: false, authority: b"esb.wso2.com", target: b"/", pool: 0, translated: false }
+        }
+
+        fn values(&self) -> Option<RequestValues<'_>> {
+            Some(self.0)
+        }
+    }
+
+    #[test]
+    fn a_field_of_the_operator_takes_what_the_request_says() {
+        let host = FieldValue(vec![ValuePart::Text("at ".into()), ValuePart::Request(RequestValue::Host)]);
+        let edits = FieldEdits::new(&Edits { set: vec![("X-Asked".into(), host)], ..Edits::default() });
+        let mut request = RequestHead::new();
+        request.parse(b"GET / HTTP/1.1\r\nHost: esb.wso2.com\r\n\r\n", &HeadLimits::default()).expect("a good head");
+        let from = Forwarded {
+            client: b"192.0.2.7",
+            real: None,
+            secure: false,
+            port: 80,
+            public_port: None,
+            trust: Trust::Strip,
+            certificate: None,
+        };
+        let asked = Asked(RequestValues { head: &request, from, default_host: b"", request_id: None });
+        let (reverse_map, mut head, mut out) = (reverse_map(), AnswerHead::new(), Vec::new());
+        let to_client = ToClient { edits: Some(&edits), request: &asked, ..to_client(&reverse_map) };
+        head.parse(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", Method::Get).expect("a good head");
+        write_answer(&mut out, &head, &to_client);
+        let found = String::from_utf8(out).expect("text");
+        assert_eq!(found, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Asked: at esb.wso2.com\r\n\r\n");
+        let mut told = Vec::new();
+        to_client.each_edit(&head, |name, value| told.push([name, value].map(<[u8]>::to_vec)));
+        assert_eq!(told, [[b"x-asked".to_vec(), b"at esb.wso2.com".to_vec()]]);
     }
 
     fn reverse_map() -> ReverseMap {

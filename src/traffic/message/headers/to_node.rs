@@ -368,12 +368,17 @@ mod tests {
             ("X-Forwarded-Proto: http, https\r\n", Trust::Append, "https", "443"),
             ("X-Forwarded-Host: www.wso2.com:8443\r\n", Trust::Trusted, "https", "8443"),
             ("X-Forwarded-Host: www.wso2.com:8443\r\n", Trust::Append, "https", "443"),
+            ("X-Forwarded-Port: 0\r\n", Trust::Trusted, "https", "443"),
             ("", Trust::Trusted, "https", "443"),
         ];
-        for (came, trust, scheme, port) in cases {
+        let cases = cases.map(|case| (FROM, case));
+        let plain = Forwarded { secure: false, port: 80, ..FROM };
+        let by_proxy = ["https", "WSS"].map(|scheme| format!("X-Forwarded-Proto: {scheme}\r\n"));
+        let by_proxy = by_proxy.iter().map(|came| (plain, (came.as_str(), Trust::Trusted, "https", "443")));
+        for (from, (came, trust, scheme, port)) in cases.into_iter().chain(by_proxy) {
             let expected =
                 format!("X-Forwarded-Proto: {scheme}\r\nX-Forwarded-Port: {port}\r\nX-Real-IP: 192.0.2.7\r\n\r\n");
-            let found = to_node(came, &Forwarded { trust, ..FROM }, &UP);
+            let found = to_node(came, &Forwarded { trust, ..from }, &UP);
             assert!(found.ends_with(&expected), "{came:?} {trust:?}: {found}");
             assert_eq!(found.matches("Proto").count(), 1, "{found}");
         }
@@ -444,6 +449,17 @@ mod tests {
             let ordinary = ordinary("192.0.2.7");
             let before = ordinary.strip_suffix("\r\n").expect("an end");
             assert_eq!(to_node(came, &FROM, &how), format!("{before}{expected}\r\n"), "{came:?}");
+        }
+    }
+
+    #[test]
+    fn nodes_are_told_below_which_path_clients_find_them() {
+        let text = "GET /esb/a HTTP/1.1\r\nHost: esb.wso2.com\r\n\r\n";
+        for (public, upstream, expected) in [("/esb/", "/", vec!["X-Forwarded-Prefix: /esb"]), ("/", "/in/", vec![])] {
+            let change = PathChange::new(public, upstream);
+            let up = written(text, &FROM, &ToNode { path_change: Some(&change), ..UP });
+            let told: Vec<&str> = up.lines().filter(|line| line.starts_with("X-Forwarded-Prefix")).collect();
+            assert_eq!(told, expected, "{up}");
         }
     }
 

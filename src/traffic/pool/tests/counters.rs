@@ -12,6 +12,12 @@ fn why_a_node_is_passive_is_told_as_far_as_it_was_seen() {
     assert!(seen(Reason::Ejected).is_some_and(|seen| seen.starts_with("status 500 x") && seen.len() < 1000));
     assert_eq!(seen(Reason::Unhealthy), seen(Reason::Ejected), "no probe says more");
     assert_eq!((seen(Reason::Checking), seen(Reason::Maintenance)), (None, None), "nobody has to be told why");
+    member.state.note_probe(Some("refused"));
+    assert_eq!(
+        [Reason::Checking, Reason::Unhealthy].map(seen),
+        [Some("refused".to_owned()), Some("refused".to_owned())]
+    );
+    assert!(seen(Reason::Ejected).is_some_and(|seen| seen.starts_with("status 500")), "requests failed, not probes");
 }
 
 #[test]
@@ -67,7 +73,23 @@ fn a_node_that_comes_back_gets_its_share_by_and_by() {
         pool.upkeep(at(second), Duration::from_secs(elapsed));
         pool.members[0].load.warmth()
     };
-    assert_eq!([warmth(31, 30), warmth(46, 15), warmth(61, 15), warmth(99, 15)], [550, 775, 1000, 1000]);
+    assert_eq!([warmth(31, 30), warmth(46, 15)], [550, 775]);
+    let climbed = || pool.members[0].load.climbed();
+    assert_eq!(climbed(), Some(Duration::from_secs(45)));
+    assert_eq!([warmth(61, 15), warmth(99, 15)], [1000, 1000]);
+    assert_eq!(climbed(), None);
+}
+
+#[test]
+fn a_slow_start_goes_on_where_the_process_before_had_it() {
+    let pool = cold();
+    let first = &pool.members[0];
+    for (climbed, share) in [(Some(Duration::from_secs(30)), 550), (None, 1000), (Some(Duration::from_secs(45)), 775)] {
+        first.load.go_on_from(first.slow_start, climbed);
+        assert_eq!((first.load.warmth(), first.load.climbed()), (share, climbed));
+    }
+    pool.upkeep(at(16), Duration::from_secs(15));
+    assert_eq!(first.load.warmth(), 1000);
 }
 
 /// What it is compared with are the others whose answers were timed, and not itself.

@@ -1,11 +1,12 @@
 //! What one generation of a pool hands over to the next.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::{at, follow, sticky};
-use crate::config::Queue;
+use crate::config::{Balance, NodeTls, Queue, Verify};
 use crate::traffic::affinity::sessions::BindKind;
 use crate::traffic::generations;
 use crate::traffic::pool::member::{AcceptedNodes, NodePermit};
@@ -51,6 +52,53 @@ fn a_reload_keeps_states_places_and_numbers() {
     let flying = |pool: &Pool| pool.members.iter().map(|member| member.load.in_flight()).sum::<u32>();
     drop(held);
     assert_eq!(flying(old) + flying(new), 0);
+}
+
+#[test]
+fn connections_go_on_where_a_reload_changes_nothing_about_them_and_what_is_added_is_told() {
+    let links = |snapshot: &Snapshot| snapshot.pools[0].members.iter().map(|member| member.link).collect::<Vec<_>>();
+    let first = follow(None, 2, |_| {});
+    assert!(first.added.is_empty(), "at a start all are new");
+    let same = follow(Some(&first), 3, |_| {});
+    assert_eq!(links(&same)[..2], links(&first)[..]);
+    assert_eq!(same.added, [(0, 2)]);
+    let with = |previous, verify| {
+        let tls = NodeTls { verify, server_name: None, certificate: None };
+        follow(Some(previous), 3, |pool| pool.tls = Some(tls))
+    };
+    let secure = with(&same, Verify::None);
+    let verified = with(&secure, Verify::Full(Vec::new()));
+    let still = with(&verified, Verify::Full(Vec::new()));
+    assert_eq!(links(&still), links(&verified));
+    let all: HashSet<u64> = [&same, &secure, &verified].into_iter().flat_map(links).collect();
+    assert_eq!(all.len(), 9, "what was asked of a certificate holds for its connections alone");
+    assert!(still.added.is_empty());
+}
+
+#[test]
+fn latencies_are_measured_only_where_somebody_asks_for_them() {
+    let slow = |pool: &mut config::Pool| pool.members[1].slow_start = Duration::from_secs(60);
+    let least = |pool: &mut config::Pool| pool.balance = Balance::LeastTime;
+    assert!(!follow(None, 2, |_| {}).pools[0].measures);
+    assert!(follow(None, 2, slow).pools[0].measures && follow(None, 2, least).pools[0].measures);
+}
+
+#[test]
+fn who_waits_for_its_own_node_gets_no_place_at_another_one() {
+    let snapshot = follow(None, 2, one_place_each);
+    let (own, other) = (take(&snapshot, 0), take(&snapshot, 1));
+    let called = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&called);
+    let waiter = Box::new(move |_| _ = count.fetch_add(1, Ordering::Relaxed));
+    assert!(snapshot.pools[0].waiting.join(AcceptedNodes::Only(own.number()), waiter).is_ok());
+    assert_eq!(
+        [own.number(), other.number()].map(|node| snapshot.pools[0].waiting.len_for(&AcceptedNodes::Only(node))),
+        [1, 0]
+    );
+    drop(other);
+    assert_eq!(called.load(Ordering::Relaxed), 0);
+    drop(own);
+    assert_eq!(called.load(Ordering::Relaxed), 1);
 }
 
 #[test]

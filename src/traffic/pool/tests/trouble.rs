@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{at, criteria, follow, sticky};
 use crate::config::{ActiveNodes, WhenNone};
+use crate::traffic::affinity::sessions::BindKind;
 use crate::traffic::pool::member::{AcceptedNodes, NodePermit, Waiter};
 use crate::traffic::pool::state::{Duty, Fault, Operator, Probed, Round, State, Thresholds};
 use crate::traffic::pool::*;
@@ -133,6 +134,22 @@ fn the_last_node_that_serves_stays_unless_a_standby_can_follow() {
     let followed = follow(None, 2, |settings| settings.active = one_of(1));
     assert_eq!(slow(&followed.pools[0], at(1)), ejected);
     assert_eq!(slow(&follow(None, 2, |_| {}).pools[0], at(1)), ejected);
+}
+
+#[test]
+fn a_node_that_leaves_is_asked_for_its_sessions() {
+    let snapshot = follow(None, 2, |settings| {
+        learns(settings);
+        settings.active = one_of(2);
+    });
+    let pool = &snapshot.pools[0];
+    let sessions = pool.sessions.as_ref().expect("it learns");
+    for (member, id) in pool.members.iter().zip([b"a", b"b"]) {
+        sessions.bind(sessions.key(id), member.number, at(1), BindKind::Learned);
+    }
+    pool.members[1].state.set_duty(Duty::Leaving);
+    let left = [0, 1].map(|member: usize| pool.summary(&pool.members[member], at(1)).sessions);
+    assert_eq!(left, [0, 1], "of the others nobody has to know");
 }
 
 #[test]
