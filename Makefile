@@ -22,6 +22,8 @@ PORTS      ?=
 WORKLOADS  ?=
 PROXIES    ?=
 BINARIES   ?=
+# A clone of RustSec's database, for `make advisories`.
+DB ?= target/advisory-db
 # Another binary than the one that is built here, and the profile that the load's own clients are built with.
 WEIR       ?=
 PROFILE    ?= bench
@@ -51,7 +53,7 @@ INSTALLED = $(PREFIX)/bin/weir $(UNITDIR)/weir.service $(UNITDIR)/weir-again.ser
 	$(SYSCONFDIR)/needrestart/conf.d/weir.conf \
 	$(PAGES:%=$(DOCDIR)/%.md) $(RECIPES:%=$(DOCDIR)/recipes/%.md) $(DOCDIR)/performance.svg $(DOCDIR)/CHANGELOG.md $(DOCDIR)/examples/weir.toml $(DOCDIR)/examples/minimal.toml $(DOCDIR)/examples/weir.socket $(DOCDIR)/examples/no-capability.conf
 
-.PHONY: help build demo bench soak interleavings simulation generated reproducible test lint cargo-test doc units staged acceptance deb rpm tarball install files uninstall clean
+.PHONY: help build demo bench soak interleavings simulation generated advisories reproducible test lint cargo-test doc units staged acceptance deb rpm tarball install files uninstall clean
 
 help: ## lists what there is
 	@echo "Weir, a reverse-proxy load balancer. What make can do here:"
@@ -72,6 +74,10 @@ bench: ## side by side with nginx and HAProxy (ROUNDS, SECONDS, WORKLOADS, PROXI
 	@.ci/need bench
 	@$(CARGO) bench --quiet --profile $(PROFILE) --bench versus -- rounds=$(ROUNDS) seconds=$(SECONDS) threads=$(THREADS) \
 		sessions=$(SESSIONS) ports=$(PORTS) workloads="$(WORKLOADS)" proxies="$(PROXIES)" binaries="$(BINARIES)" weir="$(WEIR)"
+
+advisories: ## records what RustSec's database says of the crates in Cargo.lock; make test holds them against it (DB=a clone of it)
+	@test -d "$(DB)" || { rm -rf $(DB); git clone --quiet --depth 1 https://github.com/rustsec/advisory-db $(DB); }
+	@WEIR_ADVISORY_DB=$(abspath $(DB)) $(CARGO) test --quiet --test house no_crate_has_a_known_fault
 
 reproducible: ## builds the release binary twice and compares the bytes; leaves target/reproducible/weir
 	@.ci/need build

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use source::Source;
 
+#[path = "house/advisories.rs"]
+mod advisories;
 #[path = "house/papers.rs"]
 mod papers;
 #[path = "house/source.rs"]
