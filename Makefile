@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 CARGO      ?= cargo
 PREFIX     ?= /usr
 SYSCONFDIR ?= /etc
+# Where cargo-auditable is, the binary has the list of its crates in itself, for programs that look for known faults.
+AUDITABLE  ?= $(shell $(CARGO) auditable -V > /dev/null 2>&1 && echo auditable)
 DESTDIR    ?=
 # What `make install` puts in place; built by `make build`.
 BINARY     ?= target/release/weir
@@ -61,8 +63,8 @@ help: ## lists what there is
 
 build: ## builds target/release/weir, and installs by apt what that needs
 	@.ci/need build
-	@echo "== building target/release/weir"
-	@$(CARGO) build --release
+	@echo "== building target/release/weir$(if $(AUDITABLE),, without the list of its crates inside: cargo install --locked cargo-auditable brings what writes that)"
+	@$(CARGO) $(AUDITABLE) build --release
 
 demo: ## shows the whole cluster of the guide on this machine
 	@.ci/need build
