@@ -276,12 +276,12 @@ mod tests {
 
     #[test]
     fn who_was_never_timed_is_taken_for_one_as_quick_as_the_others_are() {
-        let (least, candidates) = (by_time(&[1, 1, 1], 0), busy(&[3, 0, 0]));
+        let (least, candidates) = (by_time(&[1, 1, 1], 0), busy(&[4, 1, 1]));
         candidates.iter().zip([100, 300, 0]).for_each(|(actor, latency)| actor.latency.set(latency));
         least.pick::<true>(Draws::new().input(), &candidates);
-        assert_eq!(turns(&least, 4, &candidates), "cccc", "its 200 are less than 400 and 300");
-        candidates[2].in_flight.set(1);
-        assert_eq!(turns(&least, 4, &candidates), "bbbb", "and twice 200 are not");
+        assert_eq!(turns(&least, 4, &candidates), "cccc", "twice 200 are less than 500 and 600");
+        candidates[2].in_flight.set(2);
+        assert_eq!(turns(&least, 4, &candidates), "aaaa", "and three times 200 are not");
     }
 
     #[test]

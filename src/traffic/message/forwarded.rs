@@ -142,3 +142,38 @@ fn is_https(scheme: &[u8]) -> Option<bool> {
     let is = |expected: &[u8]| scheme.eq_ignore_ascii_case(expected);
     if is(b"https") || is(b"wss") { Some(true) } else { (is(b"http") || is(b"ws")).then_some(false) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::HostPattern;
+    use crate::wire::HeadLimits;
+
+    #[test]
+    fn no_redirect_leads_to_a_host_that_a_client_had_a_proxy_pass_on() {
+        let name = HostPattern::Exact("www.wso2.com".into());
+        let sites = Sites::new([(&name, 0)], None);
+        let believed = Forwarded {
+            client: b"192.0.2.7",
+            real: None,
+            secure: false,
+            port: 80,
+            public_port: None,
+            trust: Trust::Trusted,
+            certificate: None,
+        };
+        let stranger = Forwarded { trust: Trust::Append, ..believed };
+        for (from, told, expected) in [
+            (believed, "www.wso2.com:8080", "www.wso2.com:8080"),
+            (believed, "evil.example.com", "esb.wso2.com"),
+            (stranger, "www.wso2.com", "esb.wso2.com"),
+        ] {
+            let mut head = RequestHead::new();
+            let text = format!("GET / HTTP/1.1\r\nHost: esb.wso2.com\r\nX-Forwarded-Host: {told}\r\n\r\n");
+            head.parse(text.as_bytes(), &HeadLimits::default()).expect("a good head");
+            let host = |sites| from.host_of_ours(&head, sites).map(|host| host.raw.escape_ascii().to_string());
+            assert_eq!(host(Some(&sites)).as_deref(), Some(expected), "{told} {from:?}");
+            assert_eq!(host(None).as_deref(), Some("esb.wso2.com"), "{told} {from:?}");
+        }
+    }
+}

@@ -220,7 +220,9 @@ fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Edits;
+    use crate::config::{Edits, FieldValue, ValuePart};
+    use crate::traffic::message::forwarded::{Forwarded, Trust};
+    use crate::wire::RequestHead;
 
     fn answer(status: u16, body: &str) -> FixedAnswer {
         FixedAnswer { status, content_type: "text/plain; charset=utf-8".into(), body: body.into() }
@@ -300,6 +302,28 @@ mod tests {
         let mut told = Vec::new();
         reply.each_edit(|name, value| told.push(format!("{}: {}", name.escape_ascii(), value.escape_ascii())));
         assert_eq!(told, ["strict-transport-security: max-age=1", "content-type: a/b"]);
+    }
+
+    #[test]
+    fn a_field_of_the_operator_takes_what_the_request_says() {
+        let value = FieldValue(vec![ValuePart::Request(RequestValue::RequestId)]);
+        let edits = FieldEdits::new(&Edits { set: vec![("X-Id".into(), value)], ..Edits::default() });
+        let from = Forwarded {
+            client: b"192.0.2.7",
+            real: None,
+            secure: false,
+            port: 80,
+            public_port: None,
+            trust: Trust::Strip,
+            certificate: None,
+        };
+        let head = RequestHead::new();
+        let values = RequestValues { head: &head, from, default_host: b"", request_id: Some(b"r1") };
+        let reply = ReplyOptions { edits: Some(&edits), values: Some(values), ..ReplyOptions::default() };
+        let (answer, mut told) = (answer(204, ""), Vec::new());
+        assert_eq!(written(&LocalReply::fixed(&answer), &reply), "HTTP/1.1 204 No Content\r\nX-Id: r1\r\n\r\n");
+        reply.each_edit(|name, value| told.push([name, value].map(<[u8]>::to_vec)));
+        assert_eq!(told, [[b"x-id".to_vec(), b"r1".to_vec()]]);
     }
 
     #[test]

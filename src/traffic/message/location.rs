@@ -398,12 +398,15 @@ mod tests {
         let reverse_map = reverse_map(|reverse_map| {
             reverse_map.add_pool(false, Redirects::default());
             reverse_map.add_node(3, Host::of(b"10.0.0.9"), 8290);
+            reverse_map.add_node(3, Host::of(b"10.0.0.3"), 8290);
             reverse_map.add_site(site("other.wso2.com", true, 443, 3));
             reverse_map.add_site(site("other.wso2.com", false, 80, 3));
         });
         for client in [public(false, "esb.wso2.com", 0), public(true, "esb.wso2.com", 1)] {
             assert_mapped(&reverse_map, &client, &[("http://10.0.0.9:8290/x", "http://other.wso2.com/x")]);
         }
+        let same_machine = [("http://10.0.0.3:8290/x", "http://other.wso2.com/x")];
+        assert_mapped(&reverse_map, &public(false, "esb.wso2.com", 0), &same_machine);
     }
 
     #[test]
