@@ -101,7 +101,7 @@ fn in_use(name: &str) -> String {
 
 /// What machines say of themselves, and the orders that they have in common. What stood there of this machine.
 async fn exchange(common: &Common, server: &Server, link: &mut MultiplexedConnection) -> Result<Before, RedisError> {
-    let before = machines::exchange(common, link).await?;
+    let before = machines::exchange(common, server, link).await?;
     orders::exchange(common, server, link).await?;
     Ok(before)
 }

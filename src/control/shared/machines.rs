@@ -4,14 +4,17 @@
 pub(crate) mod said;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use redis::RedisError;
 use redis::aio::MultiplexedConnection;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use self::said::{Machine, Said, Seen, differences};
 use super::common::{Common, unix_now};
+use super::server::Server;
 use crate::control::operators::remaining;
 use crate::control::state::Control;
 use crate::traffic::pool::state::{Reason, State};
@@ -50,11 +53,16 @@ pub(super) enum Before {
 }
 
 /// Says what this machine has, and hears the others, by one server.
-pub(super) async fn exchange(common: &Common, link: &mut MultiplexedConnection) -> Result<Before, RedisError> {
+pub(super) async fn exchange(
+    common: &Common,
+    server: &Server,
+    link: &mut MultiplexedConnection,
+) -> Result<Before, RedisError> {
     let (place, own) = (common.places.machines(), &*common.settings.name);
     let (read, count) = (redis::cmd("HGET").arg(&place).arg(own).to_owned(), redis::cmd("HLEN").arg(&place).to_owned());
+    let has_last_word = server.has_last_word.lock().await;
     // Of two processes of this machine the new one speaks.
-    let (before, count): (Before, usize) = if common.control.writes_state.load(Relaxed) {
+    let (before, count): (Before, usize) = if common.control.writes_state.load(Relaxed) && !*has_last_word {
         let mut pipeline = redis::pipe();
         pipeline.add_command(read).add_command(say(common, false)).ignore().add_command(count);
         let (stood, count): (Option<Vec<u8>>, usize) = pipeline.query_async(link).await?;
@@ -62,6 +70,7 @@ pub(super) async fn exchange(common: &Common, link: &mut MultiplexedConnection) 
     } else {
         (Before::Silent, count.query_async(link).await?)
     };
+    drop(has_last_word);
     if count > MOST {
         return Ok(before);
     }
@@ -100,14 +109,21 @@ fn say(common: &Common, stopped: bool) -> redis::Cmd {
     redis::cmd("HSET").arg(&place).arg(own).arg(text).to_owned()
 }
 
-/// Says to all servers that this machine is gone and has nothing any more: nobody waits for it.
-pub(super) async fn say_goodbye(common: &Common) {
+/// Says to all servers that this machine is gone and has nothing any more: nobody waits for it. None of them waits for another one.
+pub(super) async fn say_goodbye(common: &Arc<Common>) {
+    let mut words = JoinSet::new();
     for server in &common.servers {
-        if let Some(mut link) = server.link() {
-            // Where this fails the others wait for a while.
-            let _ = say(common, true).exec_async(&mut link).await;
-        }
+        let (common, server) = (Arc::clone(common), Arc::clone(server));
+        words.spawn(async move {
+            let mut has_last_word = server.has_last_word.lock().await;
+            *has_last_word = true;
+            if let Some(mut link) = server.link() {
+                // Where this fails the others wait for a while.
+                let _ = say(&common, true).exec_async(&mut link).await;
+            }
+        });
     }
+    words.join_all().await;
 }
 
 fn field(place: &str, name: &str) -> String {

@@ -40,6 +40,8 @@ pub(crate) struct Server {
     pub(super) knows_tables: Mutex<Option<String>>,
     /// Sessions that it was told of.
     told: AtomicU64,
+    /// Whether this machine has said its last word to it. Who speaks for the machine holds it, so nothing is said after that.
+    pub(super) has_last_word: tokio::sync::Mutex<bool>,
 }
 
 /// How it is.
@@ -67,6 +69,7 @@ impl Server {
             is_filled: AtomicBool::new(false),
             knows_tables: Mutex::default(),
             told: AtomicU64::new(0),
+            has_last_word: tokio::sync::Mutex::default(),
         })
     }
 
