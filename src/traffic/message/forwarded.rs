@@ -41,6 +41,20 @@ pub enum Trust {
     Strip,
 }
 
+#[cfg(test)]
+impl Forwarded<'static> {
+    /// Who came without TLS, where nobody is trusted.
+    pub(super) const STRANGER: Self = Self {
+        client: b"192.0.2.7",
+        real: None,
+        secure: false,
+        port: 80,
+        public_port: None,
+        trust: Trust::Append,
+        certificate: None,
+    };
+}
+
 impl Trust {
     /// How a listener with these trusted proxies treats this peer; `None` if none are configured.
     pub fn of(peer: IpAddr, trusted: Option<&[IpNet]>) -> Self {
@@ -153,20 +167,11 @@ mod tests {
     fn no_redirect_leads_to_a_host_that_a_client_had_a_proxy_pass_on() {
         let name = HostPattern::Exact("www.wso2.com".into());
         let sites = Sites::new([(&name, 0)], None);
-        let believed = Forwarded {
-            client: b"192.0.2.7",
-            real: None,
-            secure: false,
-            port: 80,
-            public_port: None,
-            trust: Trust::Trusted,
-            certificate: None,
-        };
-        let stranger = Forwarded { trust: Trust::Append, ..believed };
+        let believed = Forwarded { trust: Trust::Trusted, ..Forwarded::STRANGER };
         for (from, told, expected) in [
             (believed, "www.wso2.com:8080", "www.wso2.com:8080"),
             (believed, "evil.example.com", "esb.wso2.com"),
-            (stranger, "www.wso2.com", "esb.wso2.com"),
+            (Forwarded::STRANGER, "www.wso2.com", "esb.wso2.com"),
         ] {
             let mut head = RequestHead::new();
             let text = format!("GET / HTTP/1.1\r\nHost: esb.wso2.com\r\nX-Forwarded-Host: {told}\r\n\r\n");

@@ -221,7 +221,7 @@ fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 mod tests {
     use super::*;
     use crate::config::{Edits, FieldValue, ValuePart};
-    use crate::traffic::message::forwarded::{Forwarded, Trust};
+    use crate::traffic::message::forwarded::Forwarded;
     use crate::wire::RequestHead;
 
     fn answer(status: u16, body: &str) -> FixedAnswer {
@@ -308,15 +308,7 @@ mod tests {
     fn a_field_of_the_operator_takes_what_the_request_says() {
         let value = FieldValue(vec![ValuePart::Request(RequestValue::RequestId)]);
         let edits = FieldEdits::new(&Edits { set: vec![("X-Id".into(), value)], ..Edits::default() });
-        let from = Forwarded {
-            client: b"192.0.2.7",
-            real: None,
-            secure: false,
-            port: 80,
-            public_port: None,
-            trust: Trust::Strip,
-            certificate: None,
-        };
+        let from = Forwarded::STRANGER;
         let head = RequestHead::new();
         let values = RequestValues { head: &head, from, default_host: b"", request_id: Some(b"r1") };
         let reply = ReplyOptions { edits: Some(&edits), values: Some(values), ..ReplyOptions::default() };

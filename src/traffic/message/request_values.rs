@@ -47,19 +47,10 @@ mod tests {
         let came = "X-Forwarded-Host: www.wso2.com:8443\r\nX-Forwarded-Proto: https\r\n";
         let text = format!("GET / HTTP/1.1\r\nHost: esb.wso2.com:8080\r\n{came}\r\n");
         head.parse(text.as_bytes(), &HeadLimits::default()).expect("a good head");
-        let stranger = Forwarded {
-            client: b"192.0.2.7",
-            real: None,
-            secure: false,
-            port: 80,
-            public_port: None,
-            trust: Trust::Append,
-            certificate: None,
-        };
         let real = Some("198.51.100.1".parse().expect("an address"));
-        let trusted = Forwarded { trust: Trust::Trusted, real, ..stranger };
+        let trusted = Forwarded { trust: Trust::Trusted, real, ..Forwarded::STRANGER };
         for (from, request_id, expected) in [
-            (stranger, Some(b"r1".as_slice()), ["192.0.2.7", "esb.wso2.com", "http", "8080", "r1", ""]),
+            (Forwarded::STRANGER, Some(b"r1".as_slice()), ["192.0.2.7", "esb.wso2.com", "http", "8080", "r1", ""]),
             (trusted, None, ["198.51.100.1", "www.wso2.com", "https", "8443", "", ""]),
         ] {
             let values = RequestValues { head: &head, from, default_host: b"default", request_id };

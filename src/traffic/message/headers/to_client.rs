@@ -277,7 +277,7 @@ fn write_connection_to_client(out: &mut Vec<u8>, head: &AnswerHead, to_client: &
 mod tests {
     use super::*;
     use crate::config::{Edits, FieldValue, Redirects, ValuePart};
-    use crate::traffic::message::forwarded::{Forwarded, Trust};
+    use crate::traffic::message::forwarded::Forwarded;
     use crate::traffic::message::location::PublicName;
     use crate::traffic::message::request_values::RequestValues;
     use crate::traffic::routing::reverse_map::Host;
@@ -328,15 +328,7 @@ mod tests {
         let edits = FieldEdits::new(&Edits { set: vec![("X-Asked".into(), host)], ..Edits::default() });
         let mut request = RequestHead::new();
         request.parse(b"GET / HTTP/1.1\r\nHost: esb.wso2.com\r\n\r\n", &HeadLimits::default()).expect("a good head");
-        let from = Forwarded {
-            client: b"192.0.2.7",
-            real: None,
-            secure: false,
-            port: 80,
-            public_port: None,
-            trust: Trust::Strip,
-            certificate: None,
-        };
+        let from = Forwarded::STRANGER;
         let asked = Asked(RequestValues { head: &request, from, default_host: b"", request_id: None });
         let (reverse_map, mut head, mut out) = (reverse_map(), AnswerHead::new(), Vec::new());
         let to_client = ToClient { edits: Some(&edits), request: &asked, ..to_client(&reverse_map) };

@@ -210,15 +210,7 @@ mod tests {
     use crate::config::Edits;
     use crate::wire::HeadLimits;
 
-    const FROM: Forwarded<'_> = Forwarded {
-        client: b"192.0.2.7",
-        real: None,
-        secure: true,
-        port: 443,
-        public_port: None,
-        trust: Trust::Append,
-        certificate: None,
-    };
+    const FROM: Forwarded<'_> = Forwarded { secure: true, port: 443, ..Forwarded::STRANGER };
     const UP: ToNode<'_> = ToNode {
         framing: FramingToNode::None,
         close: false,
@@ -372,7 +364,7 @@ mod tests {
             ("", Trust::Trusted, "https", "443"),
         ];
         let cases = cases.map(|case| (FROM, case));
-        let plain = Forwarded { secure: false, port: 80, ..FROM };
+        let plain = Forwarded::STRANGER;
         let by_proxy = ["https", "WSS"].map(|scheme| format!("X-Forwarded-Proto: {scheme}\r\n"));
         let by_proxy = by_proxy.iter().map(|came| (plain, (came.as_str(), Trust::Trusted, "https", "443")));
         for (from, (came, trust, scheme, port)) in cases.into_iter().chain(by_proxy) {
