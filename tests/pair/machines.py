@@ -40,14 +40,14 @@ def run(*words, **more):
     return done.stdout
 
 
-def wait_for(what, is_so, limit=15.0):
+def wait_for(what, is_so, limit=15.0, pause=0.02):
     end = time.monotonic() + limit
     while True:
         found = is_so()
         if found:
             return found
         assert time.monotonic() < end, f"it never came about that {what}"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def network(work):
