@@ -1,5 +1,6 @@
 //! Servers that ask clients for certificates: `ssl_verify_client` becomes `client-auth` of the sites on listeners with TLS.
 
+use super::conditions;
 use crate::import::nginx::class::Class::{Changed, Ignored, Narrower, Same, Wider};
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
@@ -21,8 +22,15 @@ pub(super) fn certificates(scope: &Scope<'_>, tls: bool, is_needed: bool) -> Cer
     match asks(scope).filter(|_| tls) {
         None => Certificates::No,
         Some((verify, _)) if is_needed || verify.word() == "on" => Certificates::Required,
+        Some(_) if conditions::server_needs_certificate(scope).is_some() => Certificates::Required,
         Some(_) => Certificates::Optional,
     }
+}
+
+/// Says that an `if` which keeps those out who have shown no certificate is this key.
+pub(super) fn is_needed(block: &Directive, key: &str, verdicts: &Verdicts) {
+    let note = "who has shown no certificate gets 400 with the reason certificate-missing";
+    block.inside().iter().chain([block]).for_each(|one| verdicts.say(one, Changed, key, note));
 }
 
 /// Writes `client-auth` of a server, as it is on its listeners with or without TLS.
@@ -36,7 +44,9 @@ pub(super) fn write(table: &mut Table, scope: &Scope<'_>, tls: bool, verdicts: &
     }
     let mut pairs = vec![("ca".to_owned(), values::text(&scope.file(ca.word())))];
     verdicts.say(ca, Same, "client-auth.ca", "");
-    if verify.word() == "optional" {
+    let needed = conditions::server_needs_certificate(scope);
+    needed.into_iter().for_each(|block| is_needed(block, "client-auth.mode", verdicts));
+    if verify.word() == "optional" && needed.is_none() {
         pairs.push(("mode".to_owned(), values::text("optional")));
     }
     verdicts.say(verify, Same, "client-auth.mode", "who is refused gets 400 with the reason");

@@ -54,6 +54,14 @@ impl Branch<'_> {
     }
 }
 
+/// Whether Weir can do what this `if` of a server does.
+pub(super) fn is_read(block: &Directive, server: &Scope<'_>) -> bool {
+    let is_key = || {
+        asks_for_certificate(block, server) && server_needs_certificate(server).is_some_and(|one| one.id == block.id)
+    };
+    of_server(block, server).is_some() || is_key()
+}
+
 /// What `if` of a server is, where a route can be it.
 pub(super) fn of_server<'a>(block: &'a Directive, server: &Scope<'a>) -> Option<Branch<'a>> {
     let branch = of_if(block, server)?;
@@ -100,14 +108,26 @@ pub(super) fn ask_for_scheme(server: &Scope<'_>) -> bool {
 pub(super) fn needs_certificate<'a>(scope: &Scope<'a>) -> Option<&'a Directive> {
     let mut refusing = scope.own("if").into_iter().filter(|one| refuses(one));
     let (one, other) = (refusing.next()?, refusing.next());
-    let [answer] = one.inside() else { return None };
     let alone = other.is_none() && scope.own("limit_except").is_empty() && scope.depth() > 2;
+    (alone && asks_for_certificate(one, scope)).then_some(one)
+}
+
+/// The `if` of the server around this place that does so for all of it: nothing is decided before.
+pub(super) fn server_needs_certificate<'a>(scope: &Scope<'a>) -> Option<&'a Directive> {
+    let server = scope.server()?;
+    let first = |name| server.own(name).into_iter().find(|one| name != "if" || refuses(one));
+    let first = ["if", "rewrite", "return", "break"].into_iter().filter_map(first).min_by_key(|one| one.id)?;
+    asks_for_certificate(first, &server).then_some(first)
+}
+
+/// Whether a line closes a place to all who have shown no certificate.
+fn asks_for_certificate(one: &Directive, scope: &Scope<'_>) -> bool {
+    let [answer] = one.inside() else { return false };
     let said = one.said().replace(['"', '\''], "");
     let asks = ["($ssl_client_verify != SUCCESS)", "($ssl_client_verify = NONE)"].contains(&said.as_str());
     let closes = answer.name == "return" && answer.word().starts_with(['4', '5']);
     // Without TLS nobody shows one, and with other CAs or none nginx asks something else.
-    let shown = client_auth::asks(scope).is_some() && scope.speaks_tls() == Some(true);
-    (alone && asks && closes && shown).then_some(one)
+    asks && closes && scope.speaks_tls() == Some(true) && client_auth::asks(scope).is_some()
 }
 
 /// Those of a location, in their order. Nothing where one of them is something else.
@@ -204,6 +224,10 @@ fn requests(condition: &str, scope: &Scope<'_>) -> Option<Requests> {
         }
         ("$https" | "$ssl_protocol", "=") if value.is_empty() => always(scope, false),
         ("$https", "=" | "!=") if value == "on" => always(scope, operator == "="),
+        // Without TLS it is empty.
+        ("$ssl_client_verify", "=" | "!=") if !value.is_empty() && scope.speaks_tls() == Some(false) => {
+            Some(if operator == "=" { Requests::None } else { Requests::All })
+        }
         ("$host", "=") => names(value, scope),
         (field, "=") => {
             let field = variables::named(field, "$http_")?.replace('_', "-");

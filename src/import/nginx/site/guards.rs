@@ -31,7 +31,7 @@ fn hides_fields<'a>(scope: &Scope<'a>) -> Option<&'a Directive> {
 
 /// The `if` blocks of this place and of its server that refuse requests, and that no route can be.
 pub(super) fn unread<'a>(scope: &Scope<'a>) -> Vec<&'a Directive> {
-    let of_server = scope.unread_of_server(|one, server| refuses(one) && conditions::of_server(one, server).is_none());
+    let of_server = scope.unread_of_server(|one, server| refuses(one) && !conditions::is_read(one, server));
     let here = scope.depth() > 2 && conditions::of_location(scope).is_none();
     let own = here.then(|| scope.own("if")).into_iter().flatten().filter(|one| refuses(one));
     of_server.into_iter().chain(own).collect()

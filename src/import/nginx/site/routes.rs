@@ -260,9 +260,7 @@ impl<'a> Sites<'a, '_> {
     /// Whether who has shown no certificate is kept out of this place, which does `action`.
     fn need_certificate(&self, route: &mut Table, scope: &Scope<'a>, action: &str) -> bool {
         let Some(block) = conditions::needs_certificate(scope) else { return false };
-        let note = "who has shown no certificate gets 400 with the reason certificate-missing";
-        self.verdicts.say(block, Changed, "[[site.route]] client-auth", note);
-        block.inside().iter().for_each(|one| self.verdicts.say(one, Changed, "[[site.route]] client-auth", note));
+        client_auth::is_needed(block, "[[site.route]] client-auth", self.verdicts);
         if action != "deny" {
             route.set("client-auth", values::text("required"));
         }
