@@ -6,7 +6,7 @@ use super::action::Action;
 use super::listen::Listens;
 use super::locations::{Kind, Location};
 use super::{GAP, Rest, Sites, access, action, client_auth, conditions, headers, locations};
-use crate::import::nginx::class::Class::{Changed, Ignored, Narrower, Same};
+use crate::import::nginx::class::Class::{Ignored, Narrower, Same};
 use crate::import::nginx::known;
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
