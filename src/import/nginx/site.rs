@@ -92,7 +92,7 @@ impl<'a> Sites<'a, '_> {
         if !good {
             return;
         }
-        client_auth::write(&mut table, scope, listens.tls, self.verdicts);
+        client_auth::write(&mut table, scope, listens.tls, conditions::server_needs_certificate(scope), self.verdicts);
         access::body(&mut table, scope, &server.at, self.verdicts);
         access::logs(&mut table, &[scope.own("access_log"), scope.own("error_log")].concat(), scope, self.verdicts);
         // A location's rate holds in place of the server's, so each place then has its own.

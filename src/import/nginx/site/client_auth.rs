@@ -1,6 +1,5 @@
 //! Servers that ask clients for certificates: `ssl_verify_client` becomes `client-auth` of the sites on listeners with TLS.
 
-use super::conditions;
 use crate::import::nginx::class::Class::{Changed, Ignored, Narrower, Same, Wider};
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
@@ -17,12 +16,11 @@ pub(super) fn asks<'a>(scope: &Scope<'a>) -> Option<(&'a Directive, &'a Directiv
     scope.one("ssl_crl").as_ref().is_none_or(is_file).then_some((verify, ca))
 }
 
-/// What nodes of this place can be told of certificates. `is_needed`: the place itself lets nobody in without one.
+/// What nodes of this place can be told of certificates. `is_needed`: the place itself, or its server, lets nobody in without one.
 pub(super) fn certificates(scope: &Scope<'_>, tls: bool, is_needed: bool) -> Certificates {
     match asks(scope).filter(|_| tls) {
         None => Certificates::No,
         Some((verify, _)) if is_needed || verify.word() == "on" => Certificates::Required,
-        Some(_) if conditions::server_needs_certificate(scope).is_some() => Certificates::Required,
         Some(_) => Certificates::Optional,
     }
 }
@@ -33,8 +31,9 @@ pub(super) fn is_needed(block: &Directive, key: &str, verdicts: &Verdicts) {
     block.inside().iter().chain([block]).for_each(|one| verdicts.say(one, Changed, key, note));
 }
 
-/// Writes `client-auth` of a server, as it is on its listeners with or without TLS.
-pub(super) fn write(table: &mut Table, scope: &Scope<'_>, tls: bool, verdicts: &Verdicts) {
+/// Writes `client-auth` of a server, as it is on its listeners with or without TLS. `needed`: the `if` of the server that keeps those out
+/// who have shown no certificate.
+pub(super) fn write(table: &mut Table, scope: &Scope<'_>, tls: bool, needed: Option<&Directive>, verdicts: &Verdicts) {
     let Some((verify, ca)) = asks(scope) else { return };
     let (crl, depth) = (scope.one("ssl_crl"), scope.one("ssl_verify_depth"));
     if !tls {
@@ -44,7 +43,6 @@ pub(super) fn write(table: &mut Table, scope: &Scope<'_>, tls: bool, verdicts: &
     }
     let mut pairs = vec![("ca".to_owned(), values::text(&scope.file(ca.word())))];
     verdicts.say(ca, Same, "client-auth.ca", "");
-    let needed = conditions::server_needs_certificate(scope);
     needed.into_iter().for_each(|block| is_needed(block, "client-auth.mode", verdicts));
     if verify.word() == "optional" && needed.is_none() {
         pairs.push(("mode".to_owned(), values::text("optional")));

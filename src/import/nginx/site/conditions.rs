@@ -114,7 +114,7 @@ pub(super) fn needs_certificate<'a>(scope: &Scope<'a>) -> Option<&'a Directive> 
 
 /// The `if` of the server around this place that does so for all of it: nothing is decided before.
 pub(super) fn server_needs_certificate<'a>(scope: &Scope<'a>) -> Option<&'a Directive> {
-    let server = scope.server()?;
+    let server = scope.server().filter(|server| client_auth::asks(server).is_some())?;
     let first = |name| server.own(name).into_iter().find(|one| name != "if" || refuses(one));
     let first = ["if", "rewrite", "return", "break"].into_iter().filter_map(first).min_by_key(|one| one.id)?;
     asks_for_certificate(first, &server).then_some(first)

@@ -246,7 +246,8 @@ impl<'a> Sites<'a, '_> {
             route.keys.retain(|(key, _)| !matches!(key.as_str(), "pool" | "timeouts" | "upstream-path"));
             return self.gap(route, scope);
         }
-        let is_needed = self.need_certificate(route, scope, "pool");
+        let is_needed =
+            self.need_certificate(route, scope, "pool") || conditions::server_needs_certificate(scope).is_some();
         access::own_body(route, scope, self.verdicts);
         if self.own_rates {
             access::rate(route, scope, &self.zones, listens, self.verdicts);
