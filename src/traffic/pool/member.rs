@@ -73,6 +73,8 @@ impl Member {
 #[derive(Debug)]
 pub struct Load {
     in_flight: AtomicU32,
+    /// Requests that the process before still runs here. They need room as those of this one do.
+    before: AtomicU32,
     /// The most requests at a time. It is stored here, so that permits from before a reload follow the new limit.
     most: AtomicU32,
     /// The pool no longer has the node: permits that are given back go to no waiting request.
@@ -105,6 +107,7 @@ impl Default for Load {
     fn default() -> Self {
         Self {
             in_flight: AtomicU32::new(0),
+            before: AtomicU32::new(0),
             most: AtomicU32::new(u32::MAX),
             retired: AtomicBool::new(false),
             warmth: AtomicU16::new(WARM),
@@ -131,7 +134,17 @@ impl Load {
 
     /// Whether another request would fit.
     fn has_room(&self) -> bool {
-        self.in_flight.load(Relaxed) < self.most.load(Relaxed)
+        self.with_before(self.in_flight()) < self.most.load(Relaxed)
+    }
+
+    /// So many requests of this process, with those that the process before still runs.
+    fn with_before(&self, requests: u32) -> u32 {
+        requests.saturating_add(self.before.load(SeqCst))
+    }
+
+    /// Sets how many requests the process before still runs here.
+    pub(crate) fn set_before(&self, requests: u32) {
+        self.before.store(requests, SeqCst);
     }
 
     /// Permille of its share that it gets while it warms up.
@@ -267,7 +280,7 @@ impl NodePermits {
         if most == u32::MAX {
             self.load.in_flight.fetch_add(1, SeqCst);
         } else {
-            let more = |running: u32| (running < most).then(|| running + 1);
+            let more = |running: u32| (self.load.with_before(running) < most).then(|| running + 1);
             self.load.in_flight.fetch_update(SeqCst, SeqCst, more).ok()?;
         }
         Some(self.new_permit(now))
@@ -291,7 +304,7 @@ impl NodePermits {
 
     /// Whether more requests run here than allowed, as after a reload that lowered the limit.
     fn is_over_limit(&self) -> bool {
-        self.load.in_flight.load(Relaxed) > self.load.most.load(Relaxed)
+        self.load.with_before(self.load.in_flight()) > self.load.most.load(Relaxed)
     }
 
     fn accepts_waiter(&self, accepted: &AcceptedNodes, now: Tick, unprobed: bool) -> bool {

@@ -113,6 +113,52 @@ fn no_request_of_busy_clients_is_lost_and_counters_go_on() {
     }
 }
 
+/// The node may run one request. The process before still runs it, and the next one has a request that waits for its end: the new process' id.
+fn one_place() -> (Origin, Gate, Appliance, [Client; 2], u32) {
+    let gate = Gate::shut();
+    let origin = Origin::waiting_at(&gate, "/slow");
+    let pool = "max-requests = 1\nqueue = { size = 5, wait = \"30s\" }";
+    let mut weir = Plan::before(&[&origin]).pool(pool).top("stop-timeout = \"60s\"").start();
+    let mut runs = weir.client();
+    runs.send("GET /slow HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    origin.reached(1);
+    let new = upgraded(&mut weir);
+    let mut waits = weir.client();
+    waits.send(KEPT);
+    eventually("the other one waits", || weir.metric("weir_queue_waiting", &[]) == 1.0);
+    (origin, gate, weir, [runs, waits], new)
+}
+
+#[test]
+fn a_node_runs_no_more_than_it_may_though_two_processes_serve() {
+    let (origin, gate, mut weir, [mut runs, mut waits], new) = one_place();
+    assert_eq!(origin.last().target(), "/slow", "the node has nothing else");
+    gate.open();
+    assert_eq!(runs.answer().expect("it is answered").text(), "/slow");
+    assert_eq!(waits.answer().expect("it is answered").text(), "/a");
+    assert_eq!(weir.exit_code(), Some(0));
+    weir.belongs_to(new);
+    assert_eq!(weir.get("/a").status, 200);
+}
+
+#[test]
+fn a_process_before_that_stands_still_keeps_no_place_at_a_node() {
+    let (_origin, gate, mut weir, [mut runs, mut waits], new) = one_place();
+    let old = weir.id();
+    weir.signal_process(old, Signal::STOP);
+    assert_eq!(waits.answer().expect("nobody waits for what nobody knows").text(), "/a");
+    weir.signal_process(old, Signal::CONT);
+    eventually("it tells of its request again", || {
+        waits = weir.client();
+        waits.send(KEPT) && weir.metric("weir_queue_waiting", &[]) == 1.0
+    });
+    gate.open();
+    assert_eq!(runs.answer().expect("it is answered").text(), "/slow");
+    assert_eq!(waits.answer().expect("it is answered").text(), "/a");
+    assert_eq!(weir.exit_code(), Some(0));
+    weir.belongs_to(new);
+}
+
 #[test]
 fn tls_sessions_are_resumed_with_the_next_process() {
     let (_origin, _gate, mut weir) = world();

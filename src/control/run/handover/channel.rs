@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 
 use super::events::Told;
-use super::nodes::{Ejected, Warming};
+use super::nodes::{Ejected, Running, Warming};
 
 /// Grows with every change after which another version would misread what it gets. New kinds of messages and new fields are
 /// no such change: who does not know them passes over them.
@@ -63,6 +63,8 @@ pub(super) enum Message {
         #[serde(default)]
         events: Told,
     },
+    /// The requests that run at nodes with a limit of them: all of them, whenever that changes. Earlier versions do not say it.
+    Running { nodes: Vec<Running> },
     /// The new process accepts.
     Serving,
     /// What the process before has still to do, and what it counted.

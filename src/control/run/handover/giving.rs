@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::MissedTickBehavior;
 
 use super::channel::{Channel, Frame, Given, Message, PROTOCOL};
 use super::taking::TAKES_OVER;
@@ -28,6 +29,8 @@ const SERVING: Duration = Duration::from_secs(10);
 /// How often it is told of sessions that no answer waits for, and, so many times as rarely, of all else.
 const TELL: Duration = Duration::from_millis(100);
 const TELL_ALL: u32 = 5;
+/// How often it is looked whether a request has ended at a node with a limit: others may wait for it there.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// What is to be done in the process that runs.
 pub(crate) enum Step {
@@ -183,6 +186,7 @@ async fn let_serve(control: &Arc<Control>, channel: &mut Channel) -> io::Result<
     // What is bound from here on is told as it comes.
     control.teaching.switch(true);
     channel.send_sessions(&sessions(control).await?).await?;
+    channel.say(&Message::Running { nodes: nodes::running(control) }).await?;
     let metrics = control.observer.metrics.text();
     let (ejected, warming) = (nodes::ejected(control), nodes::warming(control));
     let events = events::told(&control.observer.events);
@@ -202,22 +206,34 @@ async fn sessions(control: &Arc<Control>) -> io::Result<Vec<u8>> {
 /// Tells the new process of sessions and of what is counted, until the last request is answered. An error: it is gone.
 async fn tell(control: &Arc<Control>, channel: &mut Channel, mut last: oneshot::Receiver<()>) -> io::Result<()> {
     let (mut tick, mut ticks) = (tokio::time::interval(TELL), TELL_ALL - 1);
+    let (mut look, mut running) = (tokio::time::interval(LOOK), Vec::new());
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // What was sent and is not known there yet, with the answers that wait for it.
     let mut sent: VecDeque<Vec<Waiting>> = VecDeque::new();
     loop {
-        let mut ended = false;
+        let (mut ended, mut only_looks) = (false, false);
         tokio::select! {
             _ = &mut last => ended = true,
             known = channel.acknowledged() => drop(sent.drain(..known?.min(sent.len()))),
             () = control.teaching.wanted() => {}
             _ = tick.tick() => ticks = ticks.wrapping_add(1),
+            _ = look.tick(), if !running.is_empty() => only_looks = true,
         };
+        let all = ended || ticks.is_multiple_of(TELL_ALL) && !only_looks;
+        let now = nodes::running(control);
+        if all || now != running {
+            running.clone_from(&now);
+            channel.say(&Message::Running { nodes: now }).await?;
+        }
+        if only_looks {
+            continue;
+        }
         let waiting = control.teaching.take_waiting();
         if !waiting.is_empty() || (sent.is_empty() && sessions::are_new(control)) {
             channel.send_sessions(&sessions(control).await?).await?;
             sent.push_back(waiting);
         }
-        if ended || ticks.is_multiple_of(TELL_ALL) {
+        if all {
             ticks = ticks.wrapping_add(1);
             let connections = control.open.load(Ordering::Relaxed);
             channel.say(&Message::Left { connections, metrics: control.observer.metrics.text() }).await?;

@@ -1,6 +1,8 @@
-//! What one process tells the next of nodes: which are ejected, or each would get requests again until it fails once more; and how far
-//! those are that start slowly, or all would be as cold as the one that just came back.
+//! What one process tells the next of nodes: which are ejected, or each would get requests again until it fails once more; how far
+//! those are that start slowly, or all would be as cold as the one that just came back; and how many requests it still runs at those that
+//! may have only so many, or each could have twice as many.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +15,7 @@ use crate::traffic::pool::state::{HandedEjection, State};
 use crate::traffic::tick::Tick;
 
 /// A node of a pool.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Named {
     pool: String,
     node: String,
@@ -49,6 +51,37 @@ pub(super) struct Warming {
     #[serde(flatten)]
     at: Named,
     climbed_ms: Option<u64>,
+}
+
+/// A node with `max-requests`, and the requests that run there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Running {
+    #[serde(flatten)]
+    at: Named,
+    requests: u32,
+}
+
+/// Those where some run now.
+pub(super) fn running(control: &Control) -> Vec<Running> {
+    of_each(control, |pool, member| {
+        let requests = member.most.map(|_| member.load.in_flight()).filter(|requests| *requests > 0)?;
+        Some(Running { at: Named::of(pool, member), requests })
+    })
+}
+
+/// Of all requests that the process before still runs: they count here too, and those that waited for an end of some go on. Only where
+/// requests can wait: what is told is some milliseconds old, and a pool without a queue would refuse requests for those that have ended.
+pub(super) fn count_before(control: &Control, running: Vec<Running>) {
+    let (generation, now) = (control.current.load_full(), Tick::from_millis(control.now()));
+    let counts: HashMap<Named, u32> = running.into_iter().map(|Running { at, requests }| (at, requests)).collect();
+    for pool in &generation.snapshot.pools {
+        let counts = Some(&counts).filter(|counts| !counts.is_empty() && pool.settings.queue.is_some());
+        for member in &pool.members {
+            let requests = counts.and_then(|counts| counts.get(&Named::of(pool, member)));
+            member.load.set_before(requests.copied().unwrap_or(0));
+        }
+        pool.give_permits(now);
+    }
 }
 
 /// Those that are ejected now.

@@ -4,6 +4,7 @@ use std::io;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream as StdUnixStream};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,9 @@ pub(crate) const TAKES_OVER: &str = "WEIR_TAKES_OVER";
 
 /// How long the process before may take to say what it hands over, and until it has closed its own sockets.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// After this time without a word the process before stands still. It speaks twice a second.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// A hand-over that this process was started for.
 pub(crate) struct Taking {
@@ -98,7 +102,7 @@ impl Taking {
         tokio::spawn(async move {
             if self.channel.say(&Message::Serving).await.is_ok() {
                 // Its end is the end of the process before.
-                while let Ok(frame) = self.channel.next().await {
+                while let Ok(frame) = self.hear(&control).await {
                     let are_tables = matches!(frame, Frame::Sessions(_));
                     self.take(&control, frame);
                     if are_tables && self.channel.acknowledge().await.is_err() {
@@ -107,8 +111,19 @@ impl Taking {
                 }
             }
             *control.before.lock() = None;
+            nodes::count_before(&control, Vec::new());
             log::info!("process {} has ended, from which this one took over", self.pid);
         });
+    }
+
+    /// What the process before says next. While it says nothing nobody knows what it runs, and nothing waits for that.
+    async fn hear(&mut self, control: &Arc<Control>) -> io::Result<Frame> {
+        let mut next = pin!(self.channel.next());
+        if let Ok(frame) = tokio::time::timeout(SILENCE, next.as_mut()).await {
+            return frame;
+        }
+        nodes::count_before(control, Vec::new());
+        next.await
     }
 
     fn take(&self, control: &Arc<Control>, frame: Frame) {
@@ -119,6 +134,7 @@ impl Taking {
                 events::go_on(&control.observer.events, events);
                 nodes::go_on(control, &ejected, &warming);
             }
+            Frame::Message(Message::Running { nodes }) if self.same_protocol => nodes::count_before(control, nodes),
             Frame::Message(Message::Left { connections, metrics }) if self.same_protocol => {
                 control.observer.metrics.go_on_from(&metrics);
                 *control.before.lock() = Some((self.pid, connections));

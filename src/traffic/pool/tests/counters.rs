@@ -55,6 +55,20 @@ fn a_limit_that_is_only_raised_is_never_lowered() {
     assert!(has_room());
 }
 
+#[test]
+fn requests_of_the_process_before_need_room_as_own_ones_do() {
+    let pool = pool(1, |pool| pool.members[0].max_requests = Some(2));
+    let node = &pool.members[0];
+    let permit = || node.permits.take(at(1));
+    node.load.set_before(1);
+    let _held = permit().expect("there is room for one more");
+    assert!(!node.has_room() && permit().is_none());
+    node.load.set_before(u32::MAX);
+    assert!(!node.has_room() && permit().is_none());
+    node.load.set_before(0);
+    assert!(node.has_room() && permit().is_some());
+}
+
 /// A pool whose first node has a minute of slow start, and has just become active again.
 fn cold() -> Pool {
     let pool = pool(3, |pool| pool.members[0].slow_start = Duration::from_secs(60));
