@@ -142,6 +142,23 @@ fn a_node_runs_no_more_than_it_may_though_two_processes_serve() {
 }
 
 #[test]
+fn where_no_request_can_wait_none_is_refused_for_what_the_process_before_runs() {
+    let gate = Gate::shut();
+    let origin = Origin::waiting_at(&gate, "/slow");
+    let mut weir = Plan::before(&[&origin]).pool("max-requests = 1").top("stop-timeout = \"60s\"").start();
+    let mut runs = weir.client();
+    runs.send("GET /slow HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    origin.reached(1);
+    assert_eq!(weir.get("/a").refusal(), "503 nodes-busy");
+    let new = upgraded(&mut weir);
+    assert_eq!(weir.get("/a").text(), "/a");
+    gate.open();
+    assert_eq!(runs.answer().expect("it is answered").text(), "/slow");
+    assert_eq!(weir.exit_code(), Some(0));
+    weir.belongs_to(new);
+}
+
+#[test]
 fn a_process_before_that_stands_still_keeps_no_place_at_a_node() {
     let (_origin, gate, mut weir, [mut runs, mut waits], new) = one_place();
     let old = weir.id();
