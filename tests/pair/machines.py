@@ -55,12 +55,18 @@ def network(work):
     run("mount", "--make-rprivate", "/")
     run("mount", "-t", "tmpfs", "tmpfs", "/run")
     run("ip", "link", "set", "lo", "up")
-    run("ip", "link", "add", "switch", "type", "bridge", "forward_delay", "0")
-    for address in ("10.78.0.1", *NODES):
-        run("ip", "addr", "add", f"{address}/24", "dev", "switch")
-    run("ip", "link", "set", "switch", "up")
+    switch(run, NODES)
     (work / "secret").write_text(SECRET)
     (work / "secret").chmod(0o600)
+
+
+def switch(run, nodes):
+    """A switch, with the client's address and the nodes' on it. Its own link address is given: without one a bridge takes the lowest of
+    its cables', another one whenever a machine is plugged in, and whoever knows the old one reaches nobody until it asks again."""
+    run("ip", "link", "add", "switch", "address", "02:00:00:00:78:01", "type", "bridge", "forward_delay", "0")
+    for address in ("10.78.0.1", *nodes):
+        run("ip", "addr", "add", f"{address}/24", "dev", "switch")
+    run("ip", "link", "set", "switch", "up")
 
 
 def node_tables():
