@@ -113,15 +113,21 @@ fn no_request_of_busy_clients_is_lost_and_counters_go_on() {
     }
 }
 
-/// The node may run one request. The process before still runs it, and the next one has a request that waits for its end: the new process' id.
-fn one_place() -> (Origin, Gate, Appliance, [Client; 2], u32) {
+/// A node that may run one request, and runs it until the gate opens.
+fn one_place(pool: &str) -> (Origin, Gate, Appliance, Client) {
     let gate = Gate::shut();
     let origin = Origin::waiting_at(&gate, "/slow");
-    let pool = "max-requests = 1\nqueue = { size = 5, wait = \"30s\" }";
-    let mut weir = Plan::before(&[&origin]).pool(pool).top("stop-timeout = \"60s\"").start();
+    let pool = format!("max-requests = 1\n{pool}");
+    let weir = Plan::before(&[&origin]).pool(&pool).top("stop-timeout = \"60s\"").start();
     let mut runs = weir.client();
     runs.send("GET /slow HTTP/1.1\r\nHost: esb.test\r\n\r\n");
     origin.reached(1);
+    (origin, gate, weir, runs)
+}
+
+/// The process before runs that request, and the next one has a request that waits for its end: the new process' id.
+fn one_waits() -> (Origin, Gate, Appliance, [Client; 2], u32) {
+    let (origin, gate, mut weir, runs) = one_place("queue = { size = 5, wait = \"30s\" }");
     let new = upgraded(&mut weir);
     let mut waits = weir.client();
     waits.send(KEPT);
@@ -131,7 +137,7 @@ fn one_place() -> (Origin, Gate, Appliance, [Client; 2], u32) {
 
 #[test]
 fn a_node_runs_no_more_than_it_may_though_two_processes_serve() {
-    let (origin, gate, mut weir, [mut runs, mut waits], new) = one_place();
+    let (origin, gate, mut weir, [mut runs, mut waits], new) = one_waits();
     assert_eq!(origin.last().target(), "/slow", "the node has nothing else");
     gate.open();
     assert_eq!(runs.answer().expect("it is answered").text(), "/slow");
@@ -143,12 +149,7 @@ fn a_node_runs_no_more_than_it_may_though_two_processes_serve() {
 
 #[test]
 fn where_no_request_can_wait_none_is_refused_for_what_the_process_before_runs() {
-    let gate = Gate::shut();
-    let origin = Origin::waiting_at(&gate, "/slow");
-    let mut weir = Plan::before(&[&origin]).pool("max-requests = 1").top("stop-timeout = \"60s\"").start();
-    let mut runs = weir.client();
-    runs.send("GET /slow HTTP/1.1\r\nHost: esb.test\r\n\r\n");
-    origin.reached(1);
+    let (_origin, gate, mut weir, mut runs) = one_place("");
     assert_eq!(weir.get("/a").refusal(), "503 nodes-busy");
     let new = upgraded(&mut weir);
     assert_eq!(weir.get("/a").text(), "/a");
@@ -160,7 +161,7 @@ fn where_no_request_can_wait_none_is_refused_for_what_the_process_before_runs() 
 
 #[test]
 fn a_process_before_that_stands_still_keeps_no_place_at_a_node() {
-    let (_origin, gate, mut weir, [mut runs, mut waits], new) = one_place();
+    let (_origin, gate, mut weir, [mut runs, mut waits], new) = one_waits();
     let old = weir.id();
     weir.signal_process(old, Signal::STOP);
     assert_eq!(waits.answer().expect("nobody waits for what nobody knows").text(), "/a");

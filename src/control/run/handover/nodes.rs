@@ -15,7 +15,7 @@ use crate::traffic::pool::state::{HandedEjection, State};
 use crate::traffic::tick::Tick;
 
 /// A node of a pool.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Named {
     pool: String,
     node: String,
@@ -24,6 +24,10 @@ struct Named {
 impl Named {
     fn of(pool: &Pool, member: &Member) -> Self {
         Self { pool: pool.name().to_string(), node: member.label.to_string() }
+    }
+
+    fn names(&self) -> (&str, &str) {
+        (&self.pool, &self.node)
     }
 
     /// The places of pool and node, where they still are, and the node.
@@ -71,13 +75,12 @@ pub(super) fn running(control: &Control) -> Vec<Running> {
 
 /// Of all requests that the process before still runs: they count here too, and those that waited for an end of some go on. Only where
 /// requests can wait: what is told is some milliseconds old, and a pool without a queue would refuse requests for those that have ended.
-pub(super) fn count_before(control: &Control, running: Vec<Running>) {
+pub(super) fn count_before(control: &Control, running: &[Running]) {
     let (generation, now) = (control.current.load_full(), Tick::from_millis(control.now()));
-    let counts: HashMap<Named, u32> = running.into_iter().map(|Running { at, requests }| (at, requests)).collect();
+    let counts: HashMap<(&str, &str), u32> = running.iter().map(|told| (told.at.names(), told.requests)).collect();
     for pool in &generation.snapshot.pools {
-        let counts = Some(&counts).filter(|counts| !counts.is_empty() && pool.settings.queue.is_some());
         for member in &pool.members {
-            let requests = counts.and_then(|counts| counts.get(&Named::of(pool, member)));
+            let requests = pool.settings.queue.and_then(|_| counts.get(&(pool.name(), &member.label)));
             member.load.set_before(requests.copied().unwrap_or(0));
         }
         pool.give_permits(now);

@@ -111,7 +111,7 @@ impl Taking {
                 }
             }
             *control.before.lock() = None;
-            nodes::count_before(&control, Vec::new());
+            nodes::count_before(&control, &[]);
             log::info!("process {} has ended, from which this one took over", self.pid);
         });
     }
@@ -122,7 +122,7 @@ impl Taking {
         if let Ok(frame) = tokio::time::timeout(SILENCE, next.as_mut()).await {
             return frame;
         }
-        nodes::count_before(control, Vec::new());
+        nodes::count_before(control, &[]);
         next.await
     }
 
@@ -134,7 +134,7 @@ impl Taking {
                 events::go_on(&control.observer.events, events);
                 nodes::go_on(control, &ejected, &warming);
             }
-            Frame::Message(Message::Running { nodes }) if self.same_protocol => nodes::count_before(control, nodes),
+            Frame::Message(Message::Running { nodes }) if self.same_protocol => nodes::count_before(control, &nodes),
             Frame::Message(Message::Left { connections, metrics }) if self.same_protocol => {
                 control.observer.metrics.go_on_from(&metrics);
                 *control.before.lock() = Some((self.pid, connections));
