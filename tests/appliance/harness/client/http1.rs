@@ -183,7 +183,7 @@ impl Client {
     /// Sends this again and again until it lies unread at the other side, which then has all of it.
     #[track_caller]
     pub(crate) fn send_until_unread(&mut self, piece: &[u8]) {
-        let (own, other) = self.ports().expect("a connected socket has addresses");
+        let (own, other) = self.addresses().expect("a connected socket has addresses");
         let waits = |own, other| crate::harness::queues::queues(own, other).unwrap_or_default();
         loop {
             assert!(self.send(piece), "it is taken");
@@ -196,12 +196,12 @@ impl Client {
 
     /// The bytes that the other side's kernel holds for this client. `None`: none, or the connection is over.
     pub(crate) fn held_for_it(&self) -> Option<u64> {
-        let (own, other) = self.ports().ok()?;
+        let (own, other) = self.addresses().ok()?;
         crate::harness::queues::queues(other, own).map(|(sent, _)| sent).filter(|sent| *sent > 0)
     }
 
-    fn ports(&self) -> io::Result<(u16, u16)> {
-        Ok((self.socket.local_addr()?.port(), self.socket.peer_addr()?.port()))
+    fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)> {
+        Ok((self.socket.local_addr()?, self.socket.peer_addr()?))
     }
 
     /// Says that nothing more will be sent.
