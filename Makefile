@@ -112,6 +112,8 @@ lint:
 	@echo "== cargo clippy"
 	@$(CARGO) clippy --all-targets -- -D warnings
 
+# Most tests wait more than they compute.
+cargo-test: export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 cargo-test:
 	@echo "== cargo test"
 	@$(CARGO) test --no-fail-fast
