@@ -96,7 +96,7 @@ impl Reading<'_, '_> {
 }
 
 /// All that the numbers of a generation can be about.
-fn subjects(generation: &Generation) -> HashSet<Subject> {
+pub(super) fn subjects(generation: &Generation) -> HashSet<Subject> {
     let mut subjects = HashSet::from([Subject::All]);
     for site in &generation.snapshot.config.sites {
         subjects.insert(Subject::Site(Arc::clone(&site.name)));

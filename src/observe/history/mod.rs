@@ -7,11 +7,13 @@ mod track;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 pub use self::point::{Percentiles, Point};
+pub(crate) use self::track::HandedTrack;
 use self::track::{MINUTES, SECONDS, Track, covered};
 use super::metrics::Counts;
 
@@ -45,6 +47,18 @@ struct Tracks {
     /// What was counted of everything since the start.
     total: Counts,
     tracks: HashMap<Subject, Track>,
+}
+
+/// The numbers of a subject, as one process tells them to the next.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HandedNumbers {
+    /// The subject, as it is shown.
+    pub(crate) of: String,
+    /// When the last second ended, since 1970.
+    at_ms: u64,
+    /// How many seconds were read.
+    seconds: u64,
+    track: HandedTrack,
 }
 
 /// What one second brings.
@@ -92,6 +106,38 @@ impl History {
     /// Forgets the subjects that the configuration has no longer.
     pub(crate) fn retain(&self, known: impl Fn(&Subject) -> bool) {
         self.0.lock().tracks.retain(|subject, _| known(subject));
+    }
+
+    /// How many seconds were read.
+    pub(crate) fn seconds_read(&self) -> u64 {
+        self.0.lock().seconds
+    }
+
+    /// All numbers, subject by subject.
+    pub(crate) fn hand_over(&self) -> Vec<HandedNumbers> {
+        let state = self.0.lock();
+        let at_ms = since_1970(state.at).as_millis().try_into().unwrap_or(u64::MAX);
+        let handed = |(subject, track): (&Subject, &Track)| HandedNumbers {
+            of: subject.to_string(),
+            at_ms,
+            seconds: state.seconds,
+            track: track.hand_over(),
+        };
+        state.tracks.iter().map(handed).collect()
+    }
+
+    /// Goes on from the numbers that a subject had in the process before.
+    pub(crate) fn go_on_from(&self, subject: &Subject, handed: HandedNumbers) {
+        let mut state = self.0.lock();
+        let Tracks { seconds, at, total, tracks } = &mut *state;
+        let later = since_1970(*at).saturating_sub(Duration::from_millis(handed.at_ms)).as_millis();
+        // With the one in which the process before still counted and this one began to. So graphs shift by a second or two, and lose nothing.
+        let own = usize::try_from(later.div_ceil(1_000)).map_or(OWN_SECONDS, |seconds| OWN_SECONDS.min(seconds + 1));
+        if let Some(track) = (Second { total, tracks }).track(subject) {
+            track.go_on_from(handed.track, handed.seconds, own);
+            // So that minutes end when they would have.
+            *seconds = handed.seconds + own as u64;
+        }
     }
 
     /// What was counted of everything since the start, up to the last second. No reload takes anything from it.
@@ -185,6 +231,13 @@ impl fmt::Display for Subject {
         }
     }
 }
+
+fn since_1970(time: SystemTime) -> Duration {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// How many seconds a process may have read before it hears of those before it. Where a clock jumped meanwhile, no more are believed.
+const OWN_SECONDS: usize = 60;
 
 /// How many subjects have numbers at most: 30 MiB when all have had a day of traffic.
 const MOST_SUBJECTS: usize = 512;

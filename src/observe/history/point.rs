@@ -3,19 +3,15 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::super::metrics::{Counts, percentile};
 
-/// What was counted in one second or minute, packed.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Packed {
-    classes: [Small; 5],
-    failures: Small,
-    received: Small,
-    sent: Small,
-    /// In microseconds; zero stands for none.
-    percentiles: [Small; 3],
-    in_flight: Small,
-}
+/// What was counted in one second or minute, packed: the classes, failures, bytes received and sent, the three percentiles in
+/// microseconds (zero stands for none), and the requests in flight. Two processes tell it each other as it is.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Packed([Small; 12]);
 
 /// What was counted in one second or minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,35 +66,26 @@ impl Point {
 
 impl From<Point> for Packed {
     fn from(point: Point) -> Self {
-        let times = point.times.map_or([Duration::ZERO; 3], |times| [times.p50, times.p95, times.p99]);
-        Self {
-            classes: point.classes.map(Small::pack),
-            failures: Small::pack(point.failures),
-            received: Small::pack(point.received),
-            sent: Small::pack(point.sent),
-            percentiles: times.map(|time| Small::pack(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))),
-            in_flight: Small::pack(point.in_flight),
-        }
+        let Point { classes: [c1, c2, c3, c4, c5], failures, received, sent, times, in_flight } = point;
+        let microseconds = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let [p50, p95, p99] = times.map_or([0; 3], |times| [times.p50, times.p95, times.p99].map(microseconds));
+        Self([c1, c2, c3, c4, c5, failures, received, sent, p50, p95, p99, in_flight].map(Small::pack))
     }
 }
 
 impl From<Packed> for Point {
     fn from(packed: Packed) -> Self {
-        let [p50, p95, p99] = packed.percentiles.map(|time| Duration::from_micros(time.value()));
-        Self {
-            classes: packed.classes.map(Small::value),
-            failures: packed.failures.value(),
-            received: packed.received.value(),
-            sent: packed.sent.value(),
-            times: (p99 > Duration::ZERO).then_some(Percentiles { p50, p95, p99 }),
-            in_flight: packed.in_flight.value(),
-        }
+        let [c1, c2, c3, c4, c5, failures, received, sent, p50, p95, p99, in_flight] = packed.0.map(Small::value);
+        let [p50, p95, p99] = [p50, p95, p99].map(Duration::from_micros);
+        let times = (p99 > Duration::ZERO).then_some(Percentiles { p50, p95, p99 });
+        Self { classes: [c1, c2, c3, c4, c5], failures, received, sent, times, in_flight }
     }
 }
 
 /// A number in two bytes: five bits say how often its eleven bits are doubled. It goes up to 4 397 509 640 192, which is
 /// also what stands for larger numbers.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 struct Small(u16);
 
 impl Small {

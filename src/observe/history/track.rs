@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::super::metrics::Counts;
 use super::point::{Packed, Point};
 
@@ -29,6 +31,16 @@ pub(super) struct Track {
     parts: VecDeque<Counts>,
     seconds: VecDeque<Packed>,
     minutes: VecDeque<Packed>,
+}
+
+/// What happened to one subject, as one process tells it to the next.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HandedTrack {
+    seconds: VecDeque<Packed>,
+    minutes: VecDeque<Packed>,
+    /// Of the minute that is not over, and of the parts of the last one, as [`Counts::words`].
+    minute: Vec<u64>,
+    parts: Vec<Vec<u64>>,
 }
 
 impl Track {
@@ -63,6 +75,37 @@ impl Track {
         }
     }
 
+    pub(super) fn hand_over(&self) -> HandedTrack {
+        HandedTrack {
+            seconds: self.seconds.clone(),
+            minutes: self.minutes.clone(),
+            minute: self.minute.words(),
+            parts: self.parts.iter().map(Counts::words).collect(),
+        }
+    }
+
+    /// Goes on from what was before, of which the next second has this number. The last `own` seconds of this one come after it.
+    pub(super) fn go_on_from(&mut self, handed: HandedTrack, number: u64, own: usize) {
+        let HandedTrack { seconds, minutes, minute, parts } = handed;
+        let (minute, parts) = (Counts::of_words(&minute), parts.iter().map(|part| Counts::of_words(part)).collect());
+        let mut all = Self { minute, parts, seconds, minutes, ..Self::new() };
+        let mut counted = Counts::default();
+        self.parts.iter().for_each(|part| counted.add(part));
+        let known = self.seconds.iter().rev().take(own).rev();
+        let unknown = own - known.len();
+        for (second, number) in (0..own).zip(number..) {
+            // Where they are put together it does not matter in which of these few seconds they were.
+            all.second = (second + 1 == own).then(|| std::mem::take(&mut counted));
+            all.close(number);
+            if let (Some(point), Some(own)) = (all.seconds.back_mut(), known.clone().nth(second.wrapping_sub(unknown)))
+            {
+                *point = *own;
+            }
+        }
+        all.last_in_flight = self.last_in_flight;
+        *self = all;
+    }
+
     /// The last minute, to be exact: its last 56 to 60 seconds.
     pub(super) fn last_minute(&self) -> Point {
         let mut sum = Counts::default();
@@ -93,7 +136,7 @@ fn newest(points: &VecDeque<Packed>, most: usize) -> Vec<Point> {
 }
 
 fn push<T>(ring: &mut VecDeque<T>, most: usize, item: T) {
-    if ring.len() == most {
+    while ring.len() >= most {
         ring.pop_front();
     }
     ring.push_back(item);

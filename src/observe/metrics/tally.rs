@@ -148,6 +148,26 @@ impl Counts {
         }
     }
 
+    /// All of it in one list, for another process.
+    pub(crate) fn words(&self) -> Vec<u64> {
+        let Self { classes, failures, received, sent, times } = self;
+        let times = times.iter().copied().map(u64::from);
+        classes.iter().copied().chain([*failures, *received, *sent]).chain(times).collect()
+    }
+
+    /// From such a list. What it lacks was not counted.
+    pub(crate) fn of_words(words: &[u64]) -> Self {
+        let mut words = words.iter().copied();
+        let mut next = move || words.next().unwrap_or(0);
+        Self {
+            classes: std::array::from_fn(|_| next()),
+            failures: next(),
+            received: next(),
+            sent: next(),
+            times: std::array::from_fn(|_| u32::try_from(next()).unwrap_or(u32::MAX)),
+        }
+    }
+
     fn less(&self, before: &Self) -> Self {
         Self {
             classes: std::array::from_fn(|class| self.classes[class].saturating_sub(before.classes[class])),

@@ -438,6 +438,11 @@ fn what_operators_ordered_and_sessions_are_known_to_the_next_process() {
     eventually("all log in", || nodes.iter().map(Origin::count).sum::<usize>() == 60);
     assert_eq!(weir.command(&["weight", "app", "n1", "7"]).code, Some(0));
     let new = upgraded(&mut weir);
+    eventually("the graph of the next process has what was before", || {
+        let series = weir.ask_admin("/api/v1/series?of=pool:app").text();
+        let series: serde_json::Value = serde_json::from_str(&series).expect("it is JSON");
+        series["requests"].as_array().expect("a list").iter().filter_map(serde_json::Value::as_u64).sum::<u64>() == 40
+    });
     gate.open();
     for (number, client) in late.iter_mut().enumerate() {
         let home = client.answer().expect("it is answered").text();
@@ -448,6 +453,10 @@ fn what_operators_ordered_and_sessions_are_known_to_the_next_process() {
     for (number, home) in homes.iter().enumerate() {
         assert_eq!(ask(&mut weir.client(), "/", &format!("s{number}")), *home, "a session moved: {number}");
     }
+    let told: serde_json::Value =
+        serde_json::from_str(&weir.ask_admin("/api/v1/series?of=pool:app").text()).expect("it is JSON");
+    let shown = told["requests"].as_array().expect("a list").iter().filter_map(serde_json::Value::as_u64);
+    assert!(shown.sum::<u64>() >= 40, "the graph has what was before: {told}");
     let told = weir.ask_admin("/api/v1/nodes").text();
     assert!(told.contains("\"weight\":7,\"file_weight\":1"), "{told}");
 }

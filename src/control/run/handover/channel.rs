@@ -17,6 +17,7 @@ use tokio::net::UnixStream;
 
 use super::events::Told;
 use super::nodes::{Ejected, Running, Warming};
+use crate::observe::history::HandedNumbers;
 
 /// Grows with every change after which another version would misread what it gets. New kinds of messages and new fields are
 /// no such change: who does not know them passes over them.
@@ -67,6 +68,8 @@ pub(super) enum Message {
     Running { nodes: Vec<Running> },
     /// The new process accepts.
     Serving,
+    /// The numbers of a subject up to now. Earlier versions do not say them.
+    Numbers(HandedNumbers),
     /// What the process before has still to do, and what it counted.
     Left { connections: usize, metrics: String },
     /// Of a later version.

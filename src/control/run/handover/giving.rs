@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
 use super::channel::{Channel, Frame, Given, Message, PROTOCOL};
+use super::numbers::Numbers;
 use super::taking::TAKES_OVER;
 use super::{events, nodes};
 use crate::control::reload::first::Handed;
@@ -208,6 +209,7 @@ async fn tell(control: &Arc<Control>, channel: &mut Channel, mut last: oneshot::
     let (mut tick, mut ticks) = (tokio::time::interval(TELL), TELL_ALL - 1);
     let (mut look, mut running) = (tokio::time::interval(LOOK), Vec::new());
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut numbers = Numbers::of(control);
     // What was sent and is not known there yet, with the answers that wait for it.
     let mut sent: VecDeque<Vec<Waiting>> = VecDeque::new();
     loop {
@@ -218,7 +220,11 @@ async fn tell(control: &Arc<Control>, channel: &mut Channel, mut last: oneshot::
             () = control.teaching.wanted() => {}
             _ = tick.tick() => ticks = ticks.wrapping_add(1),
             _ = look.tick(), if !running.is_empty() => only_looks = true,
+            () = std::future::ready(()), if numbers.are_ready() => only_looks = true,
         };
+        if let Some(next) = numbers.next(control) {
+            channel.say(&Message::Numbers(next)).await?;
+        }
         let all = ended || ticks.is_multiple_of(TELL_ALL) && !only_looks;
         let now = nodes::running(control);
         if all || now != running {

@@ -12,7 +12,7 @@ use tokio::net::UnixStream;
 
 pub(crate) use super::channel::Given;
 use super::channel::{Channel, Frame, Message, PROTOCOL};
-use super::{events, nodes};
+use super::{events, nodes, numbers};
 use crate::control::admin_sockets::AdminGiven;
 use crate::control::reload::first::Handed;
 use crate::control::state::Control;
@@ -135,6 +135,7 @@ impl Taking {
                 nodes::go_on(control, &ejected, &warming);
             }
             Frame::Message(Message::Running { nodes }) if self.same_protocol => nodes::count_before(control, &nodes),
+            Frame::Message(Message::Numbers(handed)) if self.same_protocol => numbers::go_on(control, handed),
             Frame::Message(Message::Left { connections, metrics }) if self.same_protocol => {
                 control.observer.metrics.go_on_from(&metrics);
                 *control.before.lock() = Some((self.pid, connections));
