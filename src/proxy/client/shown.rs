@@ -61,7 +61,9 @@ impl Shown {
         {
             return *found;
         }
-        let (found, until) = (believed.judge(&self.chain), self.until(now));
+        // At one and the same time: this clock may be ahead of the system's by as long as the request took to come here, and one that
+        // still held by the system's would be taken for one that never ends.
+        let (found, until) = (believed.judge(&self.chain, now), self.until(now));
         *self.judged.borrow_mut() = Some(Judged { by: Arc::clone(believed), found, until });
         found
     }
@@ -87,4 +89,53 @@ pub(crate) fn may_come(
     now: SystemTime,
 ) -> Result<(), Refusal> {
     shown.ok_or(Refusal::OtherServerName)?.may_come(site, believed, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
+    use super::*;
+    use crate::config::{ClientAuth, ClientAuthMode};
+    use crate::proxy::client::tls;
+
+    /// What a client has shown whose certificate ends then, and who believes it.
+    fn shown(ends: SystemTime) -> (Shown, Arc<Believed>) {
+        let (own, issuing) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let mut authority = CertificateParams::new(Vec::new()).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let root = authority.self_signed(&issuing).unwrap().der().clone();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.not_after = ends.into();
+        let leaf = params.signed_by(&own, &Issuer::new(authority, issuing)).unwrap().der().clone();
+        let auth = ClientAuth {
+            ca: "ca.pem".into(),
+            authorities: vec![root],
+            crl: None,
+            revoked: Vec::new(),
+            mode: ClientAuthMode::Required,
+            fields: Vec::new(),
+        };
+        let believed = Believed::new(&auth, true, &tls::provider()).unwrap();
+        let (certificate, judged) = (OnceCell::new(), RefCell::default());
+        (Shown { site: "esb".into(), chain: vec![leaf].into(), certificate, judged }, Arc::new(believed))
+    }
+
+    #[test]
+    fn a_certificate_is_believed_until_its_end_by_the_clock_of_requests_whatever_the_systems_says() {
+        let second = Duration::from_secs(1);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let ends = SystemTime::UNIX_EPOCH + Duration::from_secs(now.as_secs() + 3_600);
+        let may_come = |shown: &Shown, believed: &Arc<Believed>, now| shown.may_come("esb", believed, now);
+        for is_asked_before in [false, true] {
+            let (shown, believed) = shown(ends);
+            if is_asked_before {
+                assert_eq!(may_come(&shown, &believed, ends - second), Ok(()));
+            }
+            assert_eq!(may_come(&shown, &believed, ends + second / 2), Ok(()), "to the end of its last second");
+            for later in [second, 2 * second, 3_600 * second] {
+                assert_eq!(may_come(&shown, &believed, ends + later), Err(Refusal::CertificateExpired), "{later:?}");
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -59,12 +60,13 @@ impl Believed {
         shown.unwrap_or(!self.required)
     }
 
-    /// Judges what a client has shown: its certificate, and those that lead from it to a CA.
-    pub(crate) fn judge(&self, chain: &[CertificateDer<'static>]) -> Result<(), Refusal> {
+    /// Judges what a client has shown at this time: its certificate, and those that lead from it to a CA.
+    pub(crate) fn judge(&self, chain: &[CertificateDer<'static>], now: SystemTime) -> Result<(), Refusal> {
         let Some((own, others)) = chain.split_first() else {
             return if self.required { Err(Refusal::CertificateMissing) } else { Ok(()) };
         };
-        self.by.verify_client_cert(own, others, UnixTime::now()).map(drop).map_err(|error| reason(&error))
+        let now = UnixTime::since_unix_epoch(now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
+        self.by.verify_client_cert(own, others, now).map(drop).map_err(|error| reason(&error))
     }
 }
 
