@@ -166,9 +166,10 @@ fn a_process_before_that_stands_still_keeps_no_place_at_a_node() {
     weir.signal_process(old, Signal::STOP);
     assert_eq!(waits.answer().expect("nobody waits for what nobody knows").text(), "/a");
     weir.signal_process(old, Signal::CONT);
+    // Those that were sent before may not be seen to have left yet.
     eventually("it tells of its request again", || {
         waits = weir.client();
-        waits.send(KEPT) && weir.metric("weir_queue_waiting", &[]) == 1.0
+        waits.send(KEPT) && weir.metric("weir_queue_waiting", &[]) >= 1.0
     });
     gate.open();
     assert_eq!(runs.answer().expect("it is answered").text(), "/slow");
