@@ -91,16 +91,13 @@ impl Track {
         let mut all = Self { minute, parts, seconds, minutes, ..Self::new() };
         let mut counted = Counts::default();
         self.parts.iter().for_each(|part| counted.add(part));
-        let known = self.seconds.iter().rev().take(own).rev();
-        let unknown = own - known.len();
-        for (second, number) in (0..own).zip(number..) {
+        for (second, number) in (1..=own).zip(number..) {
             // Where they are put together it does not matter in which of these few seconds they were.
-            all.second = (second + 1 == own).then(|| std::mem::take(&mut counted));
+            all.second = (second == own).then(|| std::mem::take(&mut counted));
             all.close(number);
-            if let (Some(point), Some(own)) = (all.seconds.back_mut(), known.clone().nth(second.wrapping_sub(unknown)))
-            {
-                *point = *own;
-            }
+        }
+        for (point, own) in all.seconds.iter_mut().rev().zip(self.seconds.iter().rev().take(own)) {
+            *point = *own;
         }
         all.last_in_flight = self.last_in_flight;
         *self = all;
